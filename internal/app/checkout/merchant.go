@@ -1,0 +1,52 @@
+package checkout
+
+import "time"
+
+// Merchant is a shop. Everything belongs to exactly one.
+type Merchant struct {
+	ID        string
+	Slug      string
+	Name      string
+	Website   string
+	Phone     string
+	Address   string
+	Email     string
+	Accent    string // "#rrggbb", "" for the house's turquoise
+	Locale    string // "fa" or "en"
+	CreatedAt time.Time
+}
+
+// GatewayAccount is a merchant's own settings for one gateway in one mode. Secrets are sealed.
+type GatewayAccount struct {
+	ID         string
+	MerchantID string
+	Live       bool
+	Gateway    string
+	Settings   map[string]string // only what was set; defaults are the adapter's
+	Sealed     map[string]string // secrets, sealed under the installation's key
+	UpdatedAt  time.Time
+}
+
+// APIKey opens the API for one merchant in one mode. Only a hash of the secret is stored.
+type APIKey struct {
+	ID         string
+	MerchantID string
+	Live       bool
+	Name       string
+	Scopes     []string // read, write
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	RevokedAt  time.Time
+}
+
+// User is a login.
+type User struct {
+	ID           string
+	Email        string // lower case
+	PasswordHash string
+	Operator     bool
+	CreatedAt    time.Time
+}
+
+// Membership is a user's role with a merchant: owner, staff or viewer.
+type Membership struct{ UserID, MerchantID, Role string }
