@@ -62,7 +62,9 @@ func AttemptStatuses() []AttemptStatus {
 }
 
 // CanMove reports whether an attempt may go from s to next.
-func (s AttemptStatus) CanMove(next AttemptStatus) bool { return slices.Contains(attemptMoves[s], next) }
+func (s AttemptStatus) CanMove(next AttemptStatus) bool {
+	return slices.Contains(attemptMoves[s], next)
+}
 
 // Seated reports whether an attempt in this state holds its invoice's only seat.
 func (s AttemptStatus) Seated() bool {

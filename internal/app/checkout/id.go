@@ -39,14 +39,15 @@ func NewToken(random io.Reader) string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// NewNumber makes the number that a gateway knows an attempt by: 20 digits, 64 random bits.
-// New for every attempt, so that a restored database cannot use one twice (CONTRACT §6.1).
+// NewNumber makes the number that a gateway knows an attempt by: 20 digits, the first one 1 (some
+// systems drop leading zeros), 63 random bits behind it. New for every attempt, so that a restored
+// database cannot use one twice (CONTRACT §6.1).
 func NewNumber(random io.Reader) string {
 	var b [8]byte
 	mustRead(random, b[:])
-	n := binary.BigEndian.Uint64(b[:])
-	var d [20]byte
-	for i := len(d) - 1; i >= 0; i-- {
+	n := binary.BigEndian.Uint64(b[:]) % 1e19
+	d := [20]byte{'1'}
+	for i := len(d) - 1; i > 0; i-- {
 		d[i] = byte('0' + n%10)
 		n /= 10
 	}

@@ -46,7 +46,9 @@ func InvoiceStatuses() []InvoiceStatus {
 }
 
 // CanMove reports whether an invoice may go from s to next.
-func (s InvoiceStatus) CanMove(next InvoiceStatus) bool { return slices.Contains(invoiceMoves[s], next) }
+func (s InvoiceStatus) CanMove(next InvoiceStatus) bool {
+	return slices.Contains(invoiceMoves[s], next)
+}
 
 // Invoice is a request for one amount from one customer.
 type Invoice struct {

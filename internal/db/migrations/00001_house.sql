@@ -1,0 +1,262 @@
+-- +goose Up
+-- One text for SQLite and PostgreSQL: TEXT ids made in Go, BIGINT for rial and UTC milliseconds,
+-- nullable times instead of flags, JSON as opaque TEXT, states as TEXT with CHECK.
+
+CREATE TABLE merchants (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  slug          TEXT   NOT NULL UNIQUE,
+  name          TEXT   NOT NULL,
+  website       TEXT   NOT NULL DEFAULT '',
+  phone         TEXT   NOT NULL DEFAULT '',
+  address       TEXT   NOT NULL DEFAULT '',
+  email         TEXT   NOT NULL DEFAULT '',
+  accent        TEXT   NOT NULL DEFAULT '',
+  locale        TEXT   NOT NULL DEFAULT 'fa' CHECK (locale IN ('fa', 'en')),
+  created_at_ms BIGINT NOT NULL
+);
+
+-- The next invoice number of a merchant in one mode. A row of its own, so that creating invoices
+-- does not fight over the merchant's.
+CREATE TABLE invoice_numbers (
+  merchant_id TEXT   NOT NULL REFERENCES merchants (id),
+  live        BIGINT NOT NULL CHECK (live IN (0, 1)),
+  last_number BIGINT NOT NULL,
+  PRIMARY KEY (merchant_id, live)
+);
+
+CREATE TABLE users (
+  id             TEXT   NOT NULL PRIMARY KEY,
+  email          TEXT   NOT NULL UNIQUE,
+  password_hash  TEXT   NOT NULL,
+  operator_at_ms BIGINT,
+  created_at_ms  BIGINT NOT NULL
+);
+
+CREATE TABLE memberships (
+  user_id     TEXT NOT NULL REFERENCES users (id),
+  merchant_id TEXT NOT NULL REFERENCES merchants (id),
+  role        TEXT NOT NULL CHECK (role IN ('owner', 'staff', 'viewer')),
+  PRIMARY KEY (user_id, merchant_id)
+);
+
+CREATE TABLE api_keys (
+  id              TEXT   NOT NULL PRIMARY KEY,
+  merchant_id     TEXT   NOT NULL REFERENCES merchants (id),
+  live            BIGINT NOT NULL CHECK (live IN (0, 1)),
+  name            TEXT   NOT NULL,
+  secret_hash     TEXT   NOT NULL UNIQUE,
+  scopes          TEXT   NOT NULL,
+  created_at_ms   BIGINT NOT NULL,
+  last_used_at_ms BIGINT,
+  revoked_at_ms   BIGINT
+);
+
+CREATE TABLE gateway_accounts (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  merchant_id   TEXT   NOT NULL REFERENCES merchants (id),
+  live          BIGINT NOT NULL CHECK (live IN (0, 1)),
+  gateway       TEXT   NOT NULL CHECK (gateway IN ('gardeshpay', 'ghesta')),
+  settings      TEXT   NOT NULL,
+  sealed        TEXT   NOT NULL,
+  updated_at_ms BIGINT NOT NULL,
+  UNIQUE (merchant_id, live, gateway)
+);
+
+CREATE TABLE invoices (
+  id                   TEXT   NOT NULL PRIMARY KEY,
+  merchant_id          TEXT   NOT NULL REFERENCES merchants (id),
+  live                 BIGINT NOT NULL CHECK (live IN (0, 1)),
+  number               BIGINT NOT NULL,
+  token                TEXT   NOT NULL UNIQUE,
+  status               TEXT   NOT NULL CHECK (status IN ('open', 'processing', 'paid', 'review', 'expired', 'canceled')),
+  amount_rial          BIGINT NOT NULL CHECK (amount_rial BETWEEN 1 AND 9999999999999),
+  amount_refunded_rial BIGINT NOT NULL DEFAULT 0 CHECK (amount_refunded_rial BETWEEN 0 AND amount_rial),
+  description          TEXT   NOT NULL DEFAULT '',
+  reference            TEXT   NOT NULL DEFAULT '',
+  customer_name        TEXT   NOT NULL DEFAULT '',
+  customer_mobile      TEXT   NOT NULL DEFAULT '',
+  customer_email       TEXT   NOT NULL DEFAULT '',
+  items                TEXT   NOT NULL DEFAULT '',
+  gateways             TEXT   NOT NULL,
+  return_url           TEXT   NOT NULL DEFAULT '',
+  locale               TEXT   NOT NULL CHECK (locale IN ('fa', 'en')),
+  metadata             TEXT   NOT NULL DEFAULT '',
+  send_email           BIGINT NOT NULL DEFAULT 0 CHECK (send_email IN (0, 1)),
+  created_at_ms        BIGINT NOT NULL,
+  expires_at_ms        BIGINT NOT NULL,
+  paid_at_ms           BIGINT,
+  canceled_at_ms       BIGINT,
+  paid_attempt_id      TEXT,
+  attempt_count        BIGINT NOT NULL DEFAULT 0,
+  event_seq            BIGINT NOT NULL DEFAULT 0,
+  event_hash           TEXT   NOT NULL DEFAULT '',
+  UNIQUE (merchant_id, live, number),
+  -- Paid if and only if an attempt paid it, and when.
+  CHECK ((status = 'paid') = (paid_at_ms IS NOT NULL)),
+  CHECK ((status = 'paid') = (paid_attempt_id IS NOT NULL)),
+  CHECK (status <> 'canceled' OR canceled_at_ms IS NOT NULL),
+  CHECK (amount_refunded_rial = 0 OR status = 'paid')
+);
+CREATE INDEX invoices_newest ON invoices (merchant_id, live, created_at_ms, id);
+CREATE INDEX invoices_expiring ON invoices (expires_at_ms) WHERE status = 'open';
+CREATE INDEX invoices_reference ON invoices (merchant_id, live, reference) WHERE reference <> '';
+
+CREATE TABLE attempts (
+  id                 TEXT   NOT NULL PRIMARY KEY,
+  invoice_id         TEXT   NOT NULL REFERENCES invoices (id),
+  gateway            TEXT   NOT NULL CHECK (gateway IN ('gardeshpay', 'ghesta')),
+  status             TEXT   NOT NULL CHECK (status IN ('created', 'redirected', 'returned', 'verifying', 'paid', 'failed', 'canceled', 'abandoned', 'unclaimed', 'needs_review')),
+  amount_rial        BIGINT NOT NULL CHECK (amount_rial BETWEEN 1 AND 9999999999999),
+  wire_amount        BIGINT NOT NULL CHECK (wire_amount > 0),
+  unit               TEXT   NOT NULL CHECK (unit IN ('rial', 'toman')),
+  verify_url         TEXT   NOT NULL,
+  verify_host        TEXT   NOT NULL,
+  window_ms          BIGINT NOT NULL CHECK (window_ms >= 1000),
+  our_number         TEXT   NOT NULL UNIQUE,
+  callback_token     TEXT   NOT NULL UNIQUE,
+  gateway_token      TEXT   NOT NULL DEFAULT '',
+  payer_name         TEXT   NOT NULL DEFAULT '',
+  payer_mobile       TEXT   NOT NULL DEFAULT '',
+  tracking_number    TEXT   NOT NULL DEFAULT '',
+  ref_number         TEXT   NOT NULL DEFAULT '',
+  card_mask          TEXT   NOT NULL DEFAULT '',
+  card_hash          TEXT   NOT NULL DEFAULT '',
+  failure_stage      TEXT   NOT NULL DEFAULT '',
+  failure_code       TEXT   NOT NULL DEFAULT '',
+  failure_message    TEXT   NOT NULL DEFAULT '',
+  unclaimed_why      TEXT   NOT NULL DEFAULT '',
+  created_at_ms      BIGINT NOT NULL,
+  abandon_at_ms      BIGINT NOT NULL,
+  redirected_at_ms   BIGINT,
+  returned_at_ms     BIGINT,
+  verified_at_ms     BIGINT,
+  verify_deadline_ms BIGINT,
+  resolved_at_ms     BIGINT,
+  closed_at_ms       BIGINT,
+  -- A tracking number is known from the first callback on.
+  CHECK (status NOT IN ('verifying', 'returned') OR returned_at_ms IS NOT NULL),
+  CHECK (status <> 'paid' OR verified_at_ms IS NOT NULL OR resolved_at_ms IS NOT NULL)
+);
+-- The seat: at most one attempt of an invoice is being verified, has paid, or waits for a person.
+-- A second capture cannot even begin.
+CREATE UNIQUE INDEX attempts_seat ON attempts (invoice_id) WHERE status IN ('verifying', 'paid', 'needs_review');
+CREATE INDEX attempts_of_invoice ON attempts (invoice_id, created_at_ms, id);
+CREATE INDEX attempts_abandoning ON attempts (abandon_at_ms) WHERE status IN ('created', 'redirected');
+-- What a person should see: small, because nearly every attempt ends well.
+CREATE INDEX attempts_attention ON attempts (status, created_at_ms, id) WHERE status IN ('needs_review', 'unclaimed');
+
+CREATE TABLE attempt_references (
+  attempt_id       TEXT   NOT NULL REFERENCES attempts (id),
+  canonical        TEXT   NOT NULL,
+  invoice_id       TEXT   NOT NULL REFERENCES invoices (id),
+  gateway          TEXT   NOT NULL,
+  live             BIGINT NOT NULL CHECK (live IN (0, 1)),
+  verify_host      TEXT   NOT NULL,
+  raw              TEXT   NOT NULL,
+  status           TEXT   NOT NULL CHECK (status IN ('waiting', 'asking', 'refused', 'settled', 'dropped')),
+  bound            BIGINT NOT NULL CHECK (bound IN (0, 1)),
+  named            BIGINT NOT NULL CHECK (named IN (0, 1)),
+  arrived_at_ms    BIGINT NOT NULL,
+  deadline_ms      BIGINT NOT NULL,
+  asks             BIGINT NOT NULL DEFAULT 0,
+  unheard          BIGINT NOT NULL DEFAULT 0,
+  open_call        BIGINT NOT NULL DEFAULT 0 CHECK (open_call IN (0, 1)),
+  met              BIGINT NOT NULL DEFAULT 0 CHECK (met IN (0, 1)),
+  refusals         BIGINT NOT NULL DEFAULT 0,
+  refused_at_ms    BIGINT,
+  silences         BIGINT NOT NULL DEFAULT 0,
+  postponed        BIGINT NOT NULL DEFAULT 0 CHECK (postponed IN (0, 1)),
+  PRIMARY KEY (attempt_id, canonical),
+  CHECK (status <> 'asking' OR bound = 1)
+);
+-- A reference belongs to one attempt of its gateway, mode and verify host, for ever.
+CREATE UNIQUE INDEX references_bound ON attempt_references (canonical, gateway, live, verify_host) WHERE bound = 1;
+CREATE INDEX references_of_invoice ON attempt_references (invoice_id) WHERE status IN ('waiting', 'asking', 'refused');
+
+-- What happened, never changed, never deleted. The id is evt_ + the invoice's body + sequence.
+CREATE TABLE events (
+  invoice_id    TEXT   NOT NULL REFERENCES invoices (id),
+  sequence      BIGINT NOT NULL,
+  merchant_id   TEXT   NOT NULL,
+  live          BIGINT NOT NULL CHECK (live IN (0, 1)),
+  attempt_id    TEXT   NOT NULL DEFAULT '',
+  type          TEXT   NOT NULL,
+  actor         TEXT   NOT NULL,
+  request_id    TEXT   NOT NULL DEFAULT '',
+  gateway_id    TEXT   NOT NULL DEFAULT '',
+  data          TEXT   NOT NULL,
+  created_at_ms BIGINT NOT NULL,
+  hash          TEXT   NOT NULL,
+  PRIMARY KEY (invoice_id, sequence)
+);
+CREATE INDEX events_newest ON events (merchant_id, live, created_at_ms, invoice_id, sequence);
+
+-- A callback whose token is truly ours but whose attempt is not here (a restore into the past):
+-- kept for a person. Fields are redacted.
+CREATE TABLE stray_callbacks (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  gateway       TEXT   NOT NULL,
+  token_hash    TEXT   NOT NULL,
+  fields        TEXT   NOT NULL,
+  created_at_ms BIGINT NOT NULL,
+  closed_at_ms  BIGINT,
+  UNIQUE (token_hash, fields)
+);
+
+CREATE TABLE idempotency_keys (
+  merchant_id   TEXT   NOT NULL,
+  live          BIGINT NOT NULL CHECK (live IN (0, 1)),
+  key           TEXT   NOT NULL,
+  request_hash  TEXT   NOT NULL,
+  status        BIGINT NOT NULL,
+  answer        TEXT   NOT NULL,
+  created_at_ms BIGINT NOT NULL,
+  PRIMARY KEY (merchant_id, live, key)
+);
+CREATE INDEX idempotency_age ON idempotency_keys (created_at_ms);
+
+CREATE TABLE refunds (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  invoice_id    TEXT   NOT NULL REFERENCES invoices (id),
+  amount_rial   BIGINT NOT NULL CHECK (amount_rial > 0),
+  reason        TEXT   NOT NULL,
+  actor         TEXT   NOT NULL,
+  created_at_ms BIGINT NOT NULL
+);
+CREATE INDEX refunds_of_invoice ON refunds (invoice_id);
+
+-- Stored work. A claim takes a lease and raises the fence; only the holder of the current fence
+-- may finish or put off the job. A worker that died leaves a lease that runs out.
+CREATE TABLE jobs (
+  kind            TEXT   NOT NULL,
+  key             TEXT   NOT NULL,
+  payload         TEXT   NOT NULL,
+  run_at_ms       BIGINT NOT NULL,
+  due_ms          BIGINT NOT NULL,
+  lease_until_ms  BIGINT,
+  fence           BIGINT NOT NULL DEFAULT 0,
+  failures        BIGINT NOT NULL DEFAULT 0,
+  last_failure    TEXT   NOT NULL DEFAULT '',
+  dead_at_ms      BIGINT,
+  created_at_ms   BIGINT NOT NULL,
+  PRIMARY KEY (kind, key)
+);
+CREATE INDEX jobs_due ON jobs (run_at_ms) WHERE dead_at_ms IS NULL;
+
+CREATE TABLE sessions (
+  token         TEXT   NOT NULL PRIMARY KEY,
+  data          TEXT   NOT NULL,
+  expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX sessions_expiring ON sessions (expires_at_ms);
+
+-- The simulated gateways' own ledger, opaque to us.
+CREATE TABLE simulator_journal (
+  seq   BIGINT NOT NULL PRIMARY KEY,
+  entry TEXT   NOT NULL
+);
+
+CREATE TABLE settings (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+);
