@@ -215,16 +215,6 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_age ON idempotency_keys (created_at_ms);
 
-CREATE TABLE refunds (
-  id            TEXT   NOT NULL PRIMARY KEY,
-  invoice_id    TEXT   NOT NULL REFERENCES invoices (id),
-  amount_rial   BIGINT NOT NULL CHECK (amount_rial > 0),
-  reason        TEXT   NOT NULL,
-  actor         TEXT   NOT NULL,
-  created_at_ms BIGINT NOT NULL
-);
-CREATE INDEX refunds_of_invoice ON refunds (invoice_id);
-
 -- Stored work. A claim takes a lease and raises the fence; only the holder of the current fence
 -- may finish or put off the job. A worker that died leaves a lease that runs out.
 CREATE TABLE jobs (
