@@ -15,11 +15,12 @@ var (
 )
 
 // FoldMobile returns a typed Iranian mobile as 09xxxxxxxxx. It takes the three digit sets,
-// spaces, hyphens, brackets, and the beginnings +98, 0098, 98, 09 and 9, also "+98 (0)912",
-// which people copy from business cards.
+// spaces, hyphens, dots, brackets, and the beginnings +98, 0098, 98, 09 and 9, also
+// "+98 (0)912", which people copy from business cards.
 func FoldMobile(s string) (string, error) {
-	digits := make([]byte, 0, 14)
-	for i, r := range strings.TrimFunc(s, isBlank) {
+	s, international := strings.CutPrefix(strings.TrimFunc(s, isBlank), "+")
+	digits := make([]byte, 0, len("00980")+10)
+	for _, r := range s {
 		r = foldDigit(r)
 		switch {
 		case r >= '0' && r <= '9':
@@ -27,23 +28,22 @@ func FoldMobile(s string) (string, error) {
 				return "", ErrMobile
 			}
 			digits = append(digits, byte(r))
-		case r == '+' && i == 0, r == '-', r == '(', r == ')', isBlank(r):
+		case r == '-', r == '.', r == '(', r == ')', isBlank(r):
 		default:
 			return "", ErrMobile
 		}
 	}
-	number := string(digits)
-	for _, prefix := range []string{"00980", "0098", "980", "98", "0"} {
-		rest, found := strings.CutPrefix(number, prefix)
-		if found && len(rest) == 10 {
-			number = rest
-			break
+	prefixes := []string{"", "0", "98", "980", "0098", "00980"}
+	if international { // +91 23456789 is no Iranian number that begins with 9
+		prefixes = []string{"98", "980"}
+	}
+	for _, prefix := range prefixes {
+		number, found := strings.CutPrefix(string(digits), prefix)
+		if found && len(number) == 10 && number[0] == '9' {
+			return "0" + number, nil
 		}
 	}
-	if len(number) != 10 || number[0] != '9' {
-		return "", ErrMobile
-	}
-	return "0" + number, nil
+	return "", ErrMobile
 }
 
 // FoldAmount returns a typed whole number, in rial or toman as the field asks. Thousands
@@ -52,7 +52,7 @@ func FoldMobile(s string) (string, error) {
 // refused for the same reason.
 func FoldAmount(s string) (int64, error) {
 	var n int64
-	inGroup, groups, afterMark := 0, 0, false
+	inGroup, groups := 0, 0
 	for _, r := range strings.TrimFunc(s, isBlank) {
 		r = foldDigit(r)
 		switch {
@@ -61,12 +61,13 @@ func FoldAmount(s string) (int64, error) {
 			if n > (math.MaxInt64-digit)/10 {
 				return 0, ErrAmount
 			}
-			n, inGroup, afterMark = n*10+digit, inGroup+1, false
+			n, inGroup = n*10+digit, inGroup+1
 		case r == '٬', r == ',', r == '،', unicode.Is(unicode.Zs, r):
-			if inGroup == 0 || inGroup > 3 || (groups > 0 && inGroup != 3) || afterMark {
+			if inGroup == 0 || inGroup > 3 || (groups > 0 && inGroup != 3) {
 				return 0, ErrAmount
 			}
-			inGroup, groups, afterMark = 0, groups+1, true
+			inGroup, groups = 0, groups+1
+		case unicode.Is(unicode.Cf, r): // invisible, so nobody read anything else
 		default:
 			return 0, ErrAmount
 		}

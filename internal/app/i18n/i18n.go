@@ -10,7 +10,8 @@
 // which sorts both files. The same tests fail on a key that is missing in one language,
 // used but not written, or written but used nowhere. A family of keys that differ by a
 // status may be used as l.T("attempt.status." + status): the literal ends with a dot.
-// Keys of errors begin with "error.", so that every one of them is checked wherever it stands.
+// Keys of errors begin with "error.", so that every one of them is checked wherever it
+// stands; the code of a wrong field is its key without that beginning.
 package i18n
 
 // Locale is a language of the faces: FA or EN, nothing else.

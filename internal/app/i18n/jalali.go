@@ -29,7 +29,7 @@ func mustZone(name string) *time.Location {
 }
 
 // Jalali returns the Jalali date of the moment t in Tehran. A moment outside the
-// calendar's table (before the year 560 or after 3797) has no date and gives zeros.
+// calendar's table (the years 560 to 3798) has no date and gives zeros.
 func Jalali(t time.Time) (y, m, d int) {
 	local := t.In(tehran)
 	year, month, day, err := jalaali.ToJalaali(local.Year(), local.Month(), local.Day())
