@@ -1,0 +1,164 @@
+package db
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
+)
+
+const attemptColumns = `a.id, a.invoice_id, i.merchant_id, i.live, a.gateway, a.status, a.amount_rial, a.wire_amount,
+  a.unit, a.verify_url, a.verify_host, a.window_ms, a.our_number, a.callback_token, a.gateway_token,
+  a.payer_name, a.payer_mobile, a.tracking_number, a.ref_number, a.card_mask, a.card_hash,
+  a.failure_stage, a.failure_code, a.failure_message, a.unclaimed_why, a.created_at_ms, a.abandon_at_ms,
+  a.redirected_at_ms, a.returned_at_ms, a.verified_at_ms, a.verify_deadline_ms, a.resolved_at_ms, a.closed_at_ms`
+
+const attemptFrom = ` FROM attempts a JOIN invoices i ON i.id = a.invoice_id`
+
+// InsertAttempt stores a new attempt: the intent, before the gateway is called.
+func (tx *Tx) InsertAttempt(a *checkout.Attempt) error {
+	_, err := tx.exec(`INSERT INTO attempts (id, invoice_id, gateway, status, amount_rial, wire_amount, unit, verify_url,
+  verify_host, window_ms, our_number, callback_token, payer_name, payer_mobile, created_at_ms, abandon_at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		a.ID, a.InvoiceID, a.Gateway, string(a.Status), int64(a.Amount), a.WireAmount, a.Unit, a.VerifyURL,
+		a.VerifyHost, a.Window.Milliseconds(), a.OurNumber, a.CallbackToken, a.PayerName, a.PayerMobile, ms(a.CreatedAt), ms(a.AbandonAt))
+	if err != nil {
+		return fmt.Errorf("insert attempt: %w", err)
+	}
+	return nil
+}
+
+// Attempt reads one attempt. checkout.NotFound when there is none.
+func (tx *Tx) Attempt(id string) (*checkout.Attempt, error) {
+	return tx.attempt(`SELECT `+attemptColumns+attemptFrom+` WHERE a.id = $1`, id)
+}
+
+// AttemptByCallback reads the attempt whose callback address carries the token. checkout.NotFound when there is none.
+func (tx *Tx) AttemptByCallback(gateway, token string) (*checkout.Attempt, error) {
+	return tx.attempt(`SELECT `+attemptColumns+attemptFrom+` WHERE a.callback_token = $1 AND a.gateway = $2`, token, gateway)
+}
+
+func (tx *Tx) attempt(query string, args ...any) (*checkout.Attempt, error) {
+	a, err := scanAttempt(tx.row(query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("read attempt: %w", checkout.NotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read attempt: %w", err)
+	}
+	return a, nil
+}
+
+// AttemptsOfInvoice lists an invoice's attempts, oldest first.
+func (tx *Tx) AttemptsOfInvoice(invoiceID string) ([]checkout.Attempt, error) {
+	return tx.attempts(`SELECT `+attemptColumns+attemptFrom+` WHERE a.invoice_id = $1 ORDER BY a.created_at_ms, a.id`, invoiceID)
+}
+
+// AttemptQuery selects attempts of one merchant in one mode, newest first.
+type AttemptQuery struct {
+	MerchantID string
+	Live       bool
+	Status     string
+	BeforeAt   time.Time
+	BeforeID   string
+	Limit      int
+}
+
+// Attempts lists attempts, newest first, at most Limit.
+func (tx *Tx) Attempts(q AttemptQuery) ([]checkout.Attempt, error) {
+	w := where{}
+	w.add("i.merchant_id = ?", q.MerchantID)
+	w.add("i.live = ?", bit(q.Live))
+	if q.Status != "" {
+		w.add("a.status = ?", q.Status)
+	}
+	if q.BeforeID != "" {
+		w.add("(a.created_at_ms, a.id) < (?, ?)", ms(q.BeforeAt), q.BeforeID)
+	}
+	return tx.attempts(`SELECT `+attemptColumns+attemptFrom+w.sql()+` ORDER BY a.created_at_ms DESC, a.id DESC`+w.limit(q.Limit), w.args...)
+}
+
+// AbandoningAttempts lists ids of attempts whose customer has not come back in time, oldest first.
+func (tx *Tx) AbandoningAttempts(limit int) ([]string, error) {
+	return tx.ids(`SELECT id FROM attempts WHERE status IN ('created', 'redirected') AND abandon_at_ms <= $1 ORDER BY abandon_at_ms LIMIT $2`, ms(tx.now), int64(limit))
+}
+
+func (tx *Tx) attempts(query string, args ...any) ([]checkout.Attempt, error) {
+	rows, err := tx.query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	defer rows.Close()
+	var list []checkout.Attempt
+	for rows.Next() {
+		a, err := scanAttempt(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list attempts: %w", err)
+		}
+		list = append(list, *a)
+	}
+	return list, rows.Err()
+}
+
+// MoveAttempt writes an attempt's new state and what was learned with it, if it still is in the
+// state it is moved from: the row count is the verdict. A lost race is checkout.Conflict.
+func (tx *Tx) MoveAttempt(a *checkout.Attempt, from checkout.AttemptStatus) error {
+	if a.Status != from && !from.CanMove(a.Status) {
+		return fmt.Errorf("move attempt %s: no move from %s to %s", a.ID, from, a.Status)
+	}
+	var f checkout.Failure
+	if a.Failure != nil {
+		f = *a.Failure
+	}
+	var resolved any
+	if a.Resolved {
+		resolved = ms(tx.now)
+	}
+	n, err := tx.exec(`UPDATE attempts
+SET status = $1, gateway_token = $2, tracking_number = $3, ref_number = $4, card_mask = $5, card_hash = $6,
+    failure_stage = $7, failure_code = $8, failure_message = $9, unclaimed_why = $10,
+    redirected_at_ms = $11, returned_at_ms = $12, verified_at_ms = $13, verify_deadline_ms = $14,
+    resolved_at_ms = COALESCE(resolved_at_ms, $15), closed_at_ms = $16
+WHERE id = $17 AND status = $18`,
+		string(a.Status), a.GatewayToken, a.TrackingNumber, a.RefNumber, a.CardMask, a.CardHash,
+		f.Stage, f.Code, f.Message, a.UnclaimedWhy,
+		nullMS(a.RedirectedAt), nullMS(a.ReturnedAt), nullMS(a.VerifiedAt), nullMS(a.VerifyDeadline),
+		resolved, nullMS(a.ClosedAt), a.ID, string(from))
+	if err != nil {
+		return fmt.Errorf("move attempt %s to %s: %w", a.ID, a.Status, err)
+	}
+	if n != 1 {
+		return fmt.Errorf("move attempt %s to %s: moved meanwhile: %w", a.ID, a.Status, checkout.Conflict)
+	}
+	return nil
+}
+
+func scanAttempt(row scanner) (*checkout.Attempt, error) {
+	var a checkout.Attempt
+	var live, amount, window, created, abandon int64
+	var status string
+	var f checkout.Failure
+	var redirected, returned, verified, deadline, resolved, closed sql.NullInt64
+	err := row.Scan(&a.ID, &a.InvoiceID, &a.MerchantID, &live, &a.Gateway, &status, &amount, &a.WireAmount,
+		&a.Unit, &a.VerifyURL, &a.VerifyHost, &window, &a.OurNumber, &a.CallbackToken, &a.GatewayToken,
+		&a.PayerName, &a.PayerMobile, &a.TrackingNumber, &a.RefNumber, &a.CardMask, &a.CardHash,
+		&f.Stage, &f.Code, &f.Message, &a.UnclaimedWhy, &created, &abandon,
+		&redirected, &returned, &verified, &deadline, &resolved, &closed)
+	if err != nil {
+		return nil, err
+	}
+	a.Live, a.Status, a.Amount = live == 1, checkout.AttemptStatus(status), money.Rial(amount)
+	a.Window = time.Duration(window) * time.Millisecond
+	if f != (checkout.Failure{}) {
+		a.Failure = &f
+	}
+	a.CreatedAt, a.AbandonAt = fromMS(created), fromMS(abandon)
+	a.RedirectedAt, a.ReturnedAt = fromNullMS(redirected), fromNullMS(returned)
+	a.VerifiedAt, a.VerifyDeadline = fromNullMS(verified), fromNullMS(deadline)
+	a.Resolved = resolved.Valid
+	a.ClosedAt = fromNullMS(closed)
+	return &a, nil
+}

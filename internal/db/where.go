@@ -1,0 +1,37 @@
+package db
+
+import (
+	"strconv"
+	"strings"
+)
+
+// where collects the conditions of a list. Conditions are constants of ours with ? for each value;
+// values never enter the text.
+type where struct {
+	text strings.Builder
+	args []any
+}
+
+func (w *where) add(condition string, args ...any) {
+	if w.text.Len() == 0 {
+		w.text.WriteString(" WHERE ")
+	} else {
+		w.text.WriteString(" AND ")
+	}
+	for part := range strings.SplitSeq(condition, "?") {
+		if len(args) == 0 {
+			w.text.WriteString(part)
+			continue
+		}
+		w.args = append(w.args, args[0])
+		args = args[1:]
+		w.text.WriteString(part + "$" + strconv.Itoa(len(w.args)))
+	}
+}
+
+func (w *where) sql() string { return w.text.String() }
+
+func (w *where) limit(n int) string {
+	w.args = append(w.args, int64(n))
+	return " LIMIT $" + strconv.Itoa(len(w.args))
+}
