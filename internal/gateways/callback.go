@@ -1,0 +1,116 @@
+package gateways
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxFields     = 20
+	maxFieldName  = 64
+	maxFieldValue = 200
+	maxNamed      = 256
+)
+
+var (
+	reference = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+	token     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,256}$`)
+)
+
+// Form is what a browser brought, by lower-case name: vendors write refid, refId and RefId.
+type Form map[string]string
+
+// ParseForm folds the names of values. A name twice, in one case or in two, is refused, since
+// it would mean what the reader likes; so is text that is not text.
+func ParseForm(values url.Values) (Form, error) {
+	form := Form{}
+	for _, name := range sortedNames(values) {
+		folded := lower(name)
+		shown := NewRedactor(nil).Text(folded, maxFieldName)
+		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+			return nil, &CallbackError{Field: shown, Problem: "undecodable name"}
+		}
+		if _, twice := form[folded]; twice || len(values[name]) > 1 {
+			return nil, &CallbackError{Field: shown, Problem: "repeated"}
+		}
+		value := values.Get(name)
+		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			return nil, &CallbackError{Field: shown, Problem: "undecodable value"}
+		}
+		form[folded] = value
+	}
+	return form, nil
+}
+
+// Reference returns the named reference as received, checked against the strict set of
+// CONTRACT §4; "" when it is absent or empty.
+func (f Form) Reference(name string) (string, error) {
+	value := f[name]
+	if value != "" && !reference.MatchString(value) {
+		return "", &CallbackError{Field: name, Problem: "not a reference"}
+	}
+	return value, nil
+}
+
+// Named returns a field that is only compared, as received.
+func (f Form) Named(name string) (string, error) {
+	if len(f[name]) > maxNamed {
+		return "", &CallbackError{Field: name, Problem: "too long"}
+	}
+	return f[name], nil
+}
+
+// Record returns the fields for the record: known ones first, at most 20, redacted.
+func (f Form) Record(redact Redactor, known ...string) map[string]string {
+	names := slices.Clone(known)
+	for _, name := range sortedNames(f) {
+		if !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	fields := map[string]string{}
+	for _, name := range names {
+		value, ok := f[name]
+		if !ok || len(fields) == maxFields {
+			continue
+		}
+		shown := redact.Text(name, maxFieldName)
+		fields[shown] = capped(printable(redact.secretless(redact.Field(name, value))), maxFieldValue)
+	}
+	return fields
+}
+
+// Canonical returns a reference as it is compared: of digits alone the leading zeros do not
+// count (all zeros is "", no reference); anything else is itself.
+func Canonical(ref string) string {
+	if !Digits(ref) {
+		return ref
+	}
+	return strings.TrimLeft(ref, "0")
+}
+
+// ValidToken says that s can be a gateway token within a URL path. "." and ".." are in the set
+// but a browser would walk with them.
+func ValidToken(s string) bool { return token.MatchString(s) && s != "." && s != ".." }
+
+// lower folds ASCII only: a Kelvin sign is not a k.
+func lower(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'A' && c <= 'Z' {
+			return c + 'a' - 'A'
+		}
+		return c
+	}, s)
+}
+
+func sortedNames[V any, M ~map[string]V](m M) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

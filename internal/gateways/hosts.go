@@ -1,0 +1,80 @@
+package gateways
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+const maxURL = 2048
+
+var (
+	hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	// plainURL holds what a redirect address of a gateway needs. Everything that browsers and
+	// net/url read differently is outside: @ ? # \ spaces, control characters, non-ASCII.
+	plainURL = regexp.MustCompile(`^[A-Za-z0-9._~:/%+=,;!$*\[\]-]+$`)
+)
+
+// Loopback says that host (without port) can only be this machine.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// LoopbackURL says that address leads to this machine.
+func LoopbackURL(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && Loopback(u.Hostname())
+}
+
+// JoinRedirect returns {base}/{token} when base is an address on one of hosts (names separated by
+// commas, and what is below them), or why a customer must not be sent there. Loopback targets are
+// possible only for an account that is itself on loopback and names them.
+func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
+	if !ValidToken(token) {
+		return "", errors.New("the gateway's token is not one")
+	}
+	if len(base) > maxURL || !plainURL.MatchString(base) {
+		return "", errors.New("the gateway's address is not a plain URL")
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Opaque != "" || u.User != nil || u.Host == "" {
+		return "", errors.New("the gateway's address is not a plain URL")
+	}
+	host := lower(u.Hostname())
+	if !hostListed(host, hosts) {
+		return "", errors.New("the gateway's address is on a foreign host")
+	}
+	switch local := Loopback(host); {
+	case local && !onLoopback:
+		return "", errors.New("the gateway's address is on this machine")
+	case local && (u.Scheme == "http" || u.Scheme == "https"):
+	case u.Scheme != "https":
+		return "", errors.New("the gateway's address is not https")
+	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && u.Port() != "443":
+		return "", errors.New("the gateway's address has a port")
+	}
+	return strings.TrimRight(base, "/") + "/" + token, nil
+}
+
+// hostListed says that host is one of the names or below one of them.
+func hostListed(host, names string) bool {
+	for name := range strings.SplitSeq(names, ",") {
+		name = strings.Trim(lower(strings.TrimSpace(name)), "[]")
+		if name == "" {
+			continue
+		}
+		if host == name {
+			return true
+		}
+		if hostName.MatchString(host) && hostName.MatchString(name) && strings.HasSuffix(host, "."+name) {
+			return true
+		}
+	}
+	return false
+}

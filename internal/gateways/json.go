@@ -1,0 +1,151 @@
+package gateways
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Object is one JSON object with its members still raw, so that a number keeps its digits.
+type Object map[string]json.RawMessage
+
+// ParseObject reads body as exactly one JSON object. What encoding/json would let pass is
+// refused, since two readers of such a text could disagree about a payment: a member twice
+// (at any depth), a known member in another case, invalid UTF-8, a BOM, anything after it.
+func ParseObject(body []byte, known ...string) (Object, error) {
+	if !utf8.Valid(body) {
+		return nil, errors.New("read JSON: invalid UTF-8")
+	}
+	if !json.Valid(body) {
+		return nil, errors.New("read JSON: not one JSON value")
+	}
+	if err := uniqueMembers(json.NewDecoder(bytes.NewReader(body))); err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	var o Object
+	if err := json.Unmarshal(body, &o); err != nil || o == nil {
+		return nil, errors.New("read JSON: not an object")
+	}
+	if err := o.wrongCase(known); err != nil {
+		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	return o, nil
+}
+
+// Child reads the member name as an object, like ParseObject.
+func (o Object) Child(name string, known ...string) (Object, error) {
+	raw, ok := o[name]
+	if !ok {
+		return nil, fmt.Errorf("read JSON: no %q", name)
+	}
+	child, err := ParseObject(raw, known...)
+	if err != nil {
+		return nil, fmt.Errorf("member %q: %w", name, err)
+	}
+	return child, nil
+}
+
+func (o Object) wrongCase(known []string) error {
+	for name := range o {
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return fmt.Errorf("member %q in the wrong case", k)
+			}
+		}
+	}
+	return nil
+}
+
+// uniqueMembers reads one value and fails at the first member that an object has twice.
+// json.Valid has bounded the depth before.
+func uniqueMembers(dec *json.Decoder) error {
+	dec.UseNumber()
+	tok, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	delim, nested := tok.(json.Delim)
+	if !nested {
+		return nil
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if delim == '{' {
+			tok, err := dec.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := tok.(string)
+			if seen[name] {
+				return errors.New("a member twice")
+			}
+			seen[name] = true
+		}
+		if err := uniqueMembers(dec); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
+// Null says that the member is absent or null.
+func Null(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// Bool reads a JSON boolean and nothing that merely looks like one.
+func Bool(raw json.RawMessage) (value, ok bool) {
+	return string(raw) == "true", string(raw) == "true" || string(raw) == "false"
+}
+
+// Text reads a JSON string.
+func Text(raw json.RawMessage) (string, bool) {
+	var s string
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// Integer reads an integer: a JSON number without fraction or exponent, or a string of ASCII
+// digits (CONTRACT §6.4).
+func Integer(raw json.RawMessage) (int64, bool) {
+	s, isText := Text(raw)
+	if !isText {
+		s = string(raw)
+		if !integerLiteral(s) {
+			return 0, false
+		}
+	} else if !Digits(s) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// Identifier reads a string, or an integer literal digit for digit: tokens of 19 digits are
+// larger than a float can hold, and RRNs begin with zeros.
+func Identifier(raw json.RawMessage) (string, bool) {
+	if s, ok := Text(raw); ok {
+		return s, true
+	}
+	return string(raw), integerLiteral(string(raw))
+}
+
+func integerLiteral(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	return Digits(digits) && s != "-0" && (digits == "0" || digits[0] != '0')
+}
+
+// Digits says that s is one or more ASCII digits.
+func Digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
