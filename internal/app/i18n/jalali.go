@@ -50,9 +50,13 @@ func JalaliDay(y, m, d int) (time.Time, error) {
 		return time.Time{}, ErrDate
 	}
 	t := time.Date(year, month, day, 0, 0, 0, 0, tehran)
+	// Iran's summers began and, in 1978, ended at midnight: one day of the year had no 00:00
+	// and starts at 01:00, another has it twice and starts with the first.
 	if t.Day() != day {
-		// Iran's summers began at midnight: that day has no 00:00 and starts at 01:00.
-		t = t.Add(time.Hour)
+		return t.Add(time.Hour), nil
+	}
+	if twin := t.Add(-time.Hour); twin.Day() == day {
+		return twin, nil
 	}
 	return t, nil
 }
