@@ -1,0 +1,137 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is the environment, read once at start and never again.
+type Config struct {
+	Addr           string
+	BaseURL        string // public origin without a trailing slash; "" when not given
+	DatabaseURL    string
+	SecretKeys     []string // the first one seals, the others only open; empty when not given
+	TrustedProxies []netip.Prefix
+	TLSDomains     []string
+	TLSEmail       string
+	ACMEURL        string
+	SMTPURL        string
+	MailFrom       string
+	GatewayTimeout time.Duration
+	AttemptTTL     time.Duration
+	MetricsAddr    string
+	LogLevel       slog.Level
+	LogFormat      string // "json" or "text"
+	WebhookAllow   []netip.Prefix
+	OTLPEndpoint   string
+
+	// Warnings say which given variables this version does not act on yet: for the log.
+	Warnings []string
+}
+
+// ConfigError names the variable that is wrong, and what was expected. It never holds the value
+// of a secret.
+type ConfigError struct {
+	Name     string
+	Expected string
+	Got      string // quoted; "" for secrets
+}
+
+func (e *ConfigError) Error() string {
+	if e.Got == "" {
+		return e.Name + ": expected " + e.Expected
+	}
+	return e.Name + ": expected " + e.Expected + ", got " + e.Got
+}
+
+// Load reads every variable of the table through getenv (os.Getenv). An empty variable counts as
+// one that is not given. The first wrong one stops it with a *ConfigError.
+func Load(getenv func(string) string) (Config, error) {
+	var c Config
+	for _, v := range Variables() {
+		value, err := v.read(getenv)
+		if err != nil {
+			return Config{}, err
+		}
+		if value == "" {
+			continue
+		}
+		if err := v.set(&c, value); err != nil {
+			return Config{}, v.wrong(value, err)
+		}
+	}
+	if (len(c.TLSDomains) > 0) || c.TLSEmail != "" || c.ACMEURL != "" {
+		// Serving plain HTTP to somebody who believes in TLS would be worse than not starting.
+		return Config{}, &ConfigError{Name: "CHECKOUT_TLS_DOMAINS, CHECKOUT_TLS_EMAIL, CHECKOUT_ACME_URL", Expected: "to be empty, because this version gets no certificates by itself: put a proxy with TLS before it"}
+	}
+	for _, v := range Variables() {
+		if given, _ := v.read(getenv); v.later != "" && given != "" {
+			c.Warnings = append(c.Warnings, v.Name+" is given, but this version "+v.later)
+		}
+	}
+	return c, nil
+}
+
+// read returns the value of a variable, from its file when its _FILE twin is given.
+func (v Variable) read(getenv func(string) string) (string, error) {
+	value := strings.TrimSpace(getenv(v.Name))
+	if !v.Secret {
+		if value == "" {
+			value = v.Default
+		}
+		return value, nil
+	}
+	path := getenv(v.Name + "_FILE")
+	if path == "" {
+		if value == "" {
+			value = v.Default
+		}
+		return value, nil
+	}
+	if value != "" {
+		return "", &ConfigError{Name: v.Name + "_FILE", Expected: "to be empty when " + v.Name + " is given"}
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		var pathErr *os.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return "", &ConfigError{Name: v.Name + "_FILE", Expected: "a file that can be read (" + err.Error() + ")", Got: fmt.Sprintf("%q", path)}
+	}
+	value = strings.TrimSpace(string(raw))
+	if value == "" {
+		return "", &ConfigError{Name: v.Name + "_FILE", Expected: "a file that holds the value, this one is empty", Got: fmt.Sprintf("%q", path)}
+	}
+	return value, nil
+}
+
+// wrong turns what a setter expected into a ConfigError.
+func (v Variable) wrong(value string, expected error) error {
+	e := &ConfigError{Name: v.Name, Expected: expected.Error()}
+	if !v.Secret {
+		e.Got = fmt.Sprintf("%q", value)
+	}
+	return e
+}
+
+// NeedBaseURL returns an error that names the variable when no public origin was given.
+func (c *Config) NeedBaseURL() error {
+	if c.BaseURL != "" {
+		return nil
+	}
+	return &ConfigError{Name: "CHECKOUT_BASE_URL", Expected: "the public origin, such as https://pay.example.ir"}
+}
+
+// NeedSecretKey returns an error that names the variable when no secret key was given.
+func (c *Config) NeedSecretKey() error {
+	if len(c.SecretKeys) > 0 {
+		return nil
+	}
+	return &ConfigError{Name: "CHECKOUT_SECRET_KEY", Expected: "32 bytes in base64; checkout key new prints one"}
+}

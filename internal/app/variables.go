@@ -1,0 +1,227 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"dargah/internal/app/seal"
+	"dargah/internal/gateways"
+)
+
+// Variable is one line of the environment's table: what checkout help env prints and what
+// docs/configuration.md repeats.
+type Variable struct {
+	Name    string
+	Default string // "" when there is none
+	Absent  string // what stands in the table instead of a default: "none" or "off"
+	Text    string
+	Secret  bool // it may be given by a file, as NAME_FILE, and is never repeated in an error
+
+	set   func(c *Config, value string) error // the error says what was expected
+	later string                              // "": acted on; otherwise what this version does not do
+}
+
+// Variables returns the table of CONTRACT §3, in its order.
+func Variables() []Variable {
+	return []Variable{
+		{Name: "CHECKOUT_ADDR", Default: "127.0.0.1:8080", Text: "address to listen on", set: setAddr(func(c *Config) *string { return &c.Addr })},
+		{Name: "CHECKOUT_BASE_URL", Absent: "none, required by serve", Text: "public origin; https unless the host is loopback. Links and callbacks are built from it, never from the Host header", set: setBaseURL},
+		{Name: "CHECKOUT_DATABASE_URL", Default: "sqlite:data/checkout.db", Secret: true, Text: "sqlite:FILE or postgres://user:password@host/name", set: setDatabaseURL},
+		{Name: "CHECKOUT_SECRET_KEY", Absent: "none, required by serve", Secret: true, Text: "32 bytes in base64, encrypts credentials at rest; checkout key new prints one. Older keys may follow the present one, after commas: they only open what they once sealed", set: setSecretKeys},
+		{Name: "CHECKOUT_TRUSTED_PROXIES", Absent: "none", Text: "CIDRs, separated by commas, whose forwarded headers are believed", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.TrustedProxies })},
+		{Name: "CHECKOUT_TLS_DOMAINS", Absent: "off", Text: "domains for automatic certificates; this version refuses it", set: setDomains},
+		{Name: "CHECKOUT_TLS_EMAIL", Absent: "off", Text: "address for the certificate authority; this version refuses it", set: setMail(func(c *Config) *string { return &c.TLSEmail })},
+		{Name: "CHECKOUT_ACME_URL", Absent: "off", Text: "another certificate authority; this version refuses it", set: setHTTPURL(func(c *Config) *string { return &c.ACMEURL })},
+		{Name: "CHECKOUT_SMTP_URL", Absent: "off", Secret: true, Text: "smtp://user:pass@host:587; this version sends no mail yet", set: setSMTP, later: "sends no mail yet"},
+		{Name: "CHECKOUT_MAIL_FROM", Absent: "off", Text: "sender of letters; this version sends no mail yet", set: setMail(func(c *Config) *string { return &c.MailFrom }), later: "sends no mail yet"},
+		{Name: "CHECKOUT_GATEWAY_TIMEOUT", Default: "20s", Text: "one call to a gateway", set: setDuration(func(c *Config) *time.Duration { return &c.GatewayTimeout })},
+		{Name: "CHECKOUT_ATTEMPT_TTL", Default: "30m", Text: "a customer who has not come back by then has abandoned the attempt", set: setDuration(func(c *Config) *time.Duration { return &c.AttemptTTL })},
+		{Name: "CHECKOUT_METRICS_ADDR", Absent: "off", Text: "Prometheus on its own listener; this version has none yet", set: setAddr(func(c *Config) *string { return &c.MetricsAddr }), later: "has no metrics yet"},
+		{Name: "CHECKOUT_LOG_LEVEL", Default: "info", Text: "debug, info, warn or error", set: setLogLevel},
+		{Name: "CHECKOUT_LOG_FORMAT", Default: "json", Text: "json or text", set: setLogFormat},
+		{Name: "CHECKOUT_WEBHOOK_ALLOW", Absent: "none", Text: "CIDRs allowed as webhook targets besides public addresses; this version sends no webhooks yet", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.WebhookAllow }), later: "sends no webhooks yet"},
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Absent: "off", Text: "OpenTelemetry collector; this version exports no traces yet", set: setHTTPURL(func(c *Config) *string { return &c.OTLPEndpoint }), later: "exports no traces yet"},
+	}
+}
+
+// Shown is the default as the table shows it.
+func (v Variable) Shown() string {
+	if v.Default != "" {
+		return v.Default
+	}
+	return v.Absent
+}
+
+// Names are the variable and, for a secret, its twin that names a file.
+func (v Variable) Names() string {
+	if v.Secret {
+		return v.Name + ", " + v.Name + "_FILE"
+	}
+	return v.Name
+}
+
+// Markdown is the variable's row in docs/configuration.md.
+func (v Variable) Markdown() string {
+	names := "`" + strings.ReplaceAll(v.Names(), ", ", "`, `") + "`"
+	shown := v.Shown()
+	if v.Default != "" {
+		shown = "`" + shown + "`"
+	}
+	return "| " + names + " | " + shown + " | " + v.Text + " |"
+}
+
+func setAddr(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		_, port, err := net.SplitHostPort(value)
+		if err != nil {
+			return errors.New("host:port, such as 127.0.0.1:8080")
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+			return errors.New("host:port with a port from 0 to 65535, such as 127.0.0.1:8080")
+		}
+		*field(c) = value
+		return nil
+	}
+}
+
+func setBaseURL(c *Config, value string) error {
+	expected := errors.New("an origin and nothing behind it, such as https://pay.example.ir (http only on loopback)")
+	u, err := url.Parse(strings.TrimSuffix(value, "/"))
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "" {
+		return expected
+	}
+	if strings.HasSuffix(u.Host, ":") || strings.ContainsAny(value, "?#") {
+		return expected
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !gateways.Loopback(u.Hostname())) {
+		return expected
+	}
+	c.BaseURL = u.Scheme + "://" + strings.ToLower(u.Host)
+	return nil
+}
+
+func setDatabaseURL(c *Config, value string) error {
+	expected := errors.New("sqlite:FILE or postgres://user:password@host/name")
+	if file, ok := strings.CutPrefix(value, "sqlite:"); ok {
+		if strings.Trim(file, "/") == "" {
+			return expected
+		}
+		c.DatabaseURL = value
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return expected
+	}
+	c.DatabaseURL = value
+	return nil
+}
+
+func setSecretKeys(c *Config, value string) error {
+	var keys []string
+	for part := range strings.SplitSeq(value, ",") {
+		keys = append(keys, strings.TrimSpace(part))
+	}
+	if _, err := seal.New(keys...); err != nil { // its errors hold no part of a key
+		return errors.New("32 bytes in base64, as checkout key new prints them")
+	}
+	c.SecretKeys = keys
+	return nil
+}
+
+func setPrefixes(field func(*Config) *[]netip.Prefix) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		var list []netip.Prefix
+		for part := range strings.SplitSeq(value, ",") {
+			part = strings.TrimSpace(part)
+			prefix, err := netip.ParsePrefix(part)
+			if err != nil {
+				ip, err := netip.ParseAddr(part)
+				if err != nil || ip.Zone() != "" {
+					return errors.New("CIDRs separated by commas, such as 10.0.0.0/8,fd00::/8")
+				}
+				prefix = netip.PrefixFrom(ip, ip.BitLen())
+			}
+			list = append(list, prefix.Masked())
+		}
+		*field(c) = list
+		return nil
+	}
+}
+
+func setDomains(c *Config, value string) error {
+	for part := range strings.SplitSeq(value, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" || strings.ContainsAny(part, "/:@ *") {
+			return errors.New("domain names separated by commas, such as pay.example.ir")
+		}
+		c.TLSDomains = append(c.TLSDomains, part)
+	}
+	return nil
+}
+
+func setMail(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		if _, err := mail.ParseAddress(value); err != nil {
+			return errors.New("an e-mail address, such as pay@example.ir")
+		}
+		*field(c) = value
+		return nil
+	}
+}
+
+func setHTTPURL(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		u, err := url.Parse(value)
+		if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return errors.New("an http or https address")
+		}
+		*field(c) = value
+		return nil
+	}
+}
+
+func setSMTP(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("smtp://user:pass@host:587")
+	}
+	c.SMTPURL = value
+	return nil
+}
+
+func setDuration(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < time.Second {
+			return errors.New("a duration of 1s or more, such as 90s or 10m")
+		}
+		*field(c) = d
+		return nil
+	}
+}
+
+func setLogLevel(c *Config, value string) error {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[value]
+	if !ok {
+		return errors.New("debug, info, warn or error")
+	}
+	c.LogLevel = level
+	return nil
+}
+
+func setLogFormat(c *Config, value string) error {
+	if value != "json" && value != "text" {
+		return errors.New("json or text")
+	}
+	c.LogFormat = value
+	return nil
+}
