@@ -16,7 +16,8 @@ func FoldText(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	space := false
-	for _, r := range norm.NFKD.String(s) {
+	// The decomposition stops at bytes that are no UTF-8, so they go first.
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(s, "")) {
 		r = foldLetter(unicode.ToLower(foldDigit(r)))
 		switch {
 		case unicode.IsSpace(r) || r == '\u200c':
