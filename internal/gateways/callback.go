@@ -29,10 +29,11 @@ func ParseForm(values url.Values) (Form, error) {
 	form := Form{}
 	for _, name := range sortedNames(values) {
 		folded := lower(name)
-		shown := NewRedactor(nil).Text(folded, maxFieldName)
+		shown := capped(printable(name), maxFieldName)
 		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 			return nil, &CallbackError{Field: shown, Problem: "undecodable name"}
 		}
+		shown = lower(shown)
 		if _, twice := form[folded]; twice || len(values[name]) > 1 {
 			return nil, &CallbackError{Field: shown, Problem: "repeated"}
 		}

@@ -1,0 +1,14 @@
+package ghesta_test
+
+import (
+	"testing"
+
+	"dargah/internal/gateways"
+	"dargah/internal/gateways/gatewaystest"
+	"dargah/internal/gateways/ghesta"
+)
+
+// Every trap of the protocol is one file: what goes over the wire and what must come of it.
+func TestFixtures(t *testing.T) {
+	gatewaystest.Run(t, "testdata", func(c *gateways.Client) gateways.Gateway { return ghesta.New(c) })
+}
