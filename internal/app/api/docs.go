@@ -1,0 +1,240 @@
+package api
+
+import (
+	"bytes"
+	_ "embed" // the page and its sheet are part of the binary
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"dargah/internal/app/i18n"
+)
+
+//go:embed docs.html
+var docsHTML string
+
+//go:embed docs.css
+var docsCSS []byte
+
+// published are the paths below Prefix that need no key.
+var published = []string{"/openapi.json", "/docs", "/docs.css"}
+
+// publish renders the document and the page, and serves them. The page is made of the document
+// itself, on the server: no viewer, no script, nothing from elsewhere.
+func (a *API) publish(g *echo.Group, doc *huma.OpenAPI) error {
+	var err error
+	if a.spec, err = marshalSpec(doc); err != nil {
+		return err
+	}
+	if a.docs, err = a.renderDocs(doc); err != nil {
+		return err
+	}
+	files := []struct {
+		kind string
+		body []byte
+	}{{"application/json", a.spec}, {"text/html; charset=utf-8", a.docs}, {"text/css; charset=utf-8", docsCSS}}
+	for i, f := range files {
+		serve := func(c echo.Context) error {
+			h := newExchange(c).out.Header()
+			h.Set("Content-Security-Policy", docsPolicy)
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Cache-Control", "no-cache")
+			return c.Blob(http.StatusOK, f.kind, f.body)
+		}
+		g.GET(published[i], serve)
+		g.HEAD(published[i], serve)
+	}
+	return nil
+}
+
+// docsPolicy is narrower than that of the other pages: nothing here is sent or framed.
+const docsPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// docsView is what the page shows.
+type docsView struct {
+	Title, Base, Text string
+	Sections          []docsSection
+	Kinds             []docsKind
+}
+
+type docsSection struct {
+	Name, ID, Text string
+	Operations     []docsOperation
+}
+
+type docsOperation struct {
+	ID, Method, Path, Summary string
+	Text                      []string
+	Parameters                []docsField
+	Members                   []docsField
+	Curl, Status, Answer      string
+	Refusals                  string
+}
+
+type docsField struct {
+	Name, Kind, Text string
+	Required         bool
+}
+
+type docsKind struct {
+	ID, Title, Detail string
+	Status            int
+}
+
+func (a *API) renderDocs(doc *huma.OpenAPI) ([]byte, error) {
+	view := docsView{Title: doc.Info.Title, Base: a.BaseURL + Prefix, Text: plain(doc.Info.Description)}
+	for _, tag := range doc.Tags {
+		s := docsSection{Name: tag.Name, ID: strings.ToLower(tag.Name), Text: tag.Description}
+		for i := range a.routes {
+			if r := &a.routes[i]; slices.Contains(r.op.Tags, tag.Name) {
+				op, err := a.describeRoute(doc, r)
+				if err != nil {
+					return nil, err
+				}
+				s.Operations = append(s.Operations, op)
+			}
+		}
+		view.Sections = append(view.Sections, s)
+	}
+	for _, k := range problemKinds {
+		view.Kinds = append(view.Kinds, docsKind{
+			ID: "problem-" + k.kind, Status: k.status,
+			Title: i18n.EN.T("api.problem." + k.kind), Detail: i18n.EN.T(keyPrefix + k.kind),
+		})
+	}
+	t, err := template.New("docs").Parse(docsHTML)
+	if err != nil {
+		return nil, fmt.Errorf("read docs template: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, view); err != nil {
+		return nil, fmt.Errorf("render docs: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func (a *API) describeRoute(doc *huma.OpenAPI, r *route) (docsOperation, error) {
+	d := docsOperation{
+		ID: r.op.OperationID, Method: r.op.Method, Path: r.op.Path, Summary: r.op.Summary,
+		Status: strconv.Itoa(r.status) + " " + http.StatusText(r.status),
+	}
+	for _, part := range strings.Split(r.op.Description, "\n\n") {
+		d.Text = append(d.Text, plain(part))
+	}
+	for _, p := range r.op.Parameters {
+		d.Parameters = append(d.Parameters, docsField{p.Name, p.In + ", " + kindOfSchema(p.Schema), plain(p.Description), p.Required})
+	}
+	if r.takes.typ != nil {
+		s := doc.Components.Schemas.Map()[r.takes.typ.Name()]
+		if s == nil {
+			return d, fmt.Errorf("render docs: no schema of %s", r.takes.typ.Name())
+		}
+		d.Members = membersOf(s)
+	}
+	var refusals []string
+	for _, status := range slices.Sorted(slices.Values(append([]int{401, 403, 429, 503}, r.errors...))) {
+		refusals = append(refusals, strconv.Itoa(status))
+	}
+	d.Refusals = strings.Join(refusals, ", ")
+	answer, err := pretty(r.gives.example)
+	if err != nil {
+		return d, err
+	}
+	d.Answer = answer
+	d.Curl, err = a.curl(r)
+	return d, err
+}
+
+func membersOf(s *huma.Schema) []docsField {
+	var out []docsField
+	for name, p := range s.Properties {
+		out = append(out, docsField{name, kindOfSchema(p), plain(p.Description), slices.Contains(s.Required, name)})
+	}
+	slices.SortFunc(out, func(x, y docsField) int {
+		if x.Required != y.Required {
+			if x.Required {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(x.Name, y.Name)
+	})
+	return out
+}
+
+// kindOfSchema says a type in a word or two.
+func kindOfSchema(s *huma.Schema) string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Ref != "" || len(s.OneOf) > 0:
+		return "object"
+	case len(s.Enum) > 0:
+		var words []string
+		for _, e := range s.Enum {
+			words = append(words, fmt.Sprint(e))
+		}
+		return strings.Join(words, " | ")
+	case s.Type == "array":
+		return "list of " + kindOfSchema(s.Items)
+	case s.Format == "date-time":
+		return "RFC 3339 time"
+	default:
+		return s.Type
+	}
+}
+
+// curl is the call as one would type it.
+func (a *API) curl(r *route) (string, error) {
+	path := r.op.Path
+	var filters []string
+	for _, p := range r.op.Parameters {
+		if p.In == "path" {
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", fmt.Sprint(p.Example))
+		}
+		if p.In == "query" && p.Name == "status" {
+			filters = append(filters, "status="+fmt.Sprint(p.Example))
+		}
+	}
+	if len(filters) > 0 {
+		path += "?" + strings.Join(filters, "&")
+	}
+	lines := []string{"curl"}
+	if r.op.Method != http.MethodGet {
+		lines[0] += " -X " + r.op.Method
+	}
+	lines[0] += " '" + a.BaseURL + Prefix + path + "'"
+	lines = append(lines, `  -H "Authorization: Bearer $CHECKOUT_KEY"`)
+	if r.op.Method == http.MethodPost {
+		lines = append(lines, `  -H "Idempotency-Key: `+r.op.OperationID+`-1024"`)
+	}
+	if r.takes.typ != nil {
+		raw, err := json.Marshal(r.takes.example)
+		if err != nil {
+			return "", fmt.Errorf("render example: %w", err)
+		}
+		lines = append(lines, `  -H "Content-Type: application/json"`, "  -d '"+strings.ReplaceAll(string(raw), "'", `'\''`)+"'")
+	}
+	return strings.Join(lines, " \\\n"), nil
+}
+
+func pretty(v any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return "", fmt.Errorf("render example: %w", err)
+	}
+	return strings.TrimSpace(b.String()), nil
+}
+
+// plain drops the marks of code from a text of the document.
+func plain(s string) string { return strings.ReplaceAll(s, "`", "") }
