@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"dargah/internal/gateways"
-	"dargah/internal/gateways/gatewaystest"
 	"dargah/internal/gateways/gardeshpay"
+	"dargah/internal/gateways/gatewaystest"
 )
 
 // Every trap of the protocol is one file: what goes over the wire and what must come of it.

@@ -1,0 +1,39 @@
+package gatewaystest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+
+	"dargah/internal/gateways"
+)
+
+// Answering is a client that hears the same answer to everything, without a network.
+func Answering(status int, body []byte) *gateways.Client {
+	return gateways.NewClient(gateways.ClientOptions{Transport: answering{status, body}})
+}
+
+type answering struct {
+	status int
+	body   []byte
+}
+
+// RoundTrip answers. It reads the request first, as a server would.
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"X-Paypingrequest-Id": {"req-1"}}, Body: io.NopCloser(bytes.NewReader(a.body)),
+	}, nil
+}
+
+// Defaults are an account's settings as they are before anybody sets one.
+func Defaults(g gateways.Gateway) gateways.Settings {
+	s := gateways.Settings{}
+	for _, key := range g.Keys() {
+		s[key.Name] = key.Default
+	}
+	return s
+}
