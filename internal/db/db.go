@@ -1,0 +1,196 @@
+// Package db keeps everything: every query, on SQLite or on PostgreSQL, the migrations, the jobs
+// and the sessions. It is the only room that imports a SQL driver. What others see are words of
+// checkout, transactions (View, Update) and a wake-up when a job was stored.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say which database to open and what to do about its schema.
+type Options struct {
+	// URL is sqlite:PATH or postgres://….
+	URL string
+	// Now is the clock, time.Now when nil.
+	Now func() time.Time
+	// Migrate brings an older schema up to date. Only serve and migrate do.
+	Migrate bool
+	// CreateIfEmpty makes the schema in a database that has none. Every command does.
+	CreateIfEmpty bool
+	// Serve takes the server's lock (see LockForServe) before anything is touched, so that a
+	// second server cannot migrate the file under the first one.
+	Serve bool
+}
+
+// DB is one open database.
+type DB struct {
+	engine engine
+	target target
+	now    func() time.Time
+	lastMS atomic.Int64
+	bell   bell
+	lock   serveLock
+	stats  counters
+	closed sync.Once
+}
+
+// engine is what SQLite and PostgreSQL do differently.
+type engine interface {
+	view(ctx context.Context, fn func(*Tx) error) error
+	update(ctx context.Context, fn func(*Tx) error) error
+	close() error
+}
+
+// The names of the engines.
+const (
+	SQLite     = "sqlite"
+	PostgreSQL = "postgres"
+)
+
+// target is a parsed URL.
+type target struct {
+	engine string
+	path   string // SQLite: absolute
+	url    string // PostgreSQL
+}
+
+func parseURL(url string) (target, error) {
+	switch {
+	case strings.HasPrefix(url, "sqlite:"):
+		return parseSQLitePath(strings.TrimPrefix(url, "sqlite:"))
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		return target{engine: PostgreSQL, url: url}, nil
+	}
+	// The URL may hold a password: it stays out of the message.
+	return target{}, errors.New("database URL: expected sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+}
+
+// Open opens a database whose schema is this program's. ErrEmpty, ErrSchemaOld and ErrSchemaNewer
+// say why it did not.
+func Open(ctx context.Context, opts Options) (*DB, error) {
+	t, err := parseURL(opts.URL)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{target: t, now: opts.Now}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	if err := db.open(ctx, opts); err != nil {
+		db.lock.release()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context, opts Options) error {
+	if db.target.engine == SQLite {
+		if err := prepareSQLiteFile(db.target.path); err != nil {
+			return err
+		}
+	}
+	if opts.Serve {
+		if err := db.LockForServe(); err != nil {
+			return err
+		}
+	}
+	if err := settleSchema(ctx, db.target, opts); err != nil {
+		return err
+	}
+	var err error
+	if db.target.engine == SQLite {
+		db.engine, err = openSQLite(ctx, db)
+	} else {
+		db.engine, err = openPostgres(ctx, db)
+	}
+	return err
+}
+
+// View runs fn on one snapshot. fn must not keep the Tx, and on SQLite must not call Update.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	return answered(db.engine.view(ctx, fn))
+}
+
+// Update runs fn in one transaction and returns nil only when its changes are on disk. On an error
+// nothing of fn remains. fn may be run more than once (serialization errors, a batch that failed):
+// it must have no effects outside the database, set its results anew each time, and call neither
+// Update nor View. ctx counts until fn begins, never between its statements or at the commit.
+//
+// ErrOutcomeUnknown means that nobody knows whether it was committed: read before doing it again.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	return answered(db.engine.update(ctx, fn))
+}
+
+// Engine names the engine, SQLite or PostgreSQL.
+func (db *DB) Engine() string { return db.target.engine }
+
+// Ping reads for real: the database answers and its schema is the one this program was built for.
+func (db *DB) Ping(ctx context.Context) error {
+	current, want, err := db.SchemaState(ctx)
+	if err != nil {
+		return err
+	}
+	return compareSchema(current, want)
+}
+
+// SchemaState returns the version of the schema found and of the one this program needs.
+func (db *DB) SchemaState(ctx context.Context) (current, want int64, err error) {
+	if want, err = wantedVersion(); err != nil {
+		return 0, 0, err
+	}
+	err = db.View(ctx, func(tx *Tx) error {
+		return tx.row(versionQuery).Scan(&current)
+	})
+	if err != nil {
+		return 0, want, fmt.Errorf("read schema version: %w", err)
+	}
+	return current, want, nil
+}
+
+// Close waits for the updates under way, then closes everything. Updates after it fail.
+func (db *DB) Close() error {
+	var err error
+	db.closed.Do(func() {
+		err = db.engine.close()
+		db.lock.release()
+	})
+	return err
+}
+
+// clock is now in whole milliseconds and never runs backwards within a process: the order of rows
+// is the order of transactions, also when the machine's clock is set back.
+func (db *DB) clock() time.Time {
+	for {
+		now, last := db.now().UnixMilli(), db.lastMS.Load()
+		if now <= last {
+			return fromMS(last)
+		}
+		if db.lastMS.CompareAndSwap(last, now) {
+			return fromMS(now)
+		}
+	}
+}
+
+// Stats counts since Open.
+type Stats struct {
+	Updates int64 // Update calls that were committed
+	Commits int64 // commits that served them; with group commit fewer than Updates
+	Reruns  int64 // fn run again after a failed batch or a serialization error
+}
+
+type counters struct{ updates, commits, reruns atomic.Int64 }
+
+// Stats says how much work was done.
+func (db *DB) Stats() Stats {
+	return Stats{
+		Updates: db.stats.updates.Load(),
+		Commits: db.stats.commits.Load(),
+		Reruns:  db.stats.reruns.Load(),
+	}
+}

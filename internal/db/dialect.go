@@ -1,0 +1,108 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"dargah/internal/app/checkout"
+)
+
+// ErrOutcomeUnknown: the connection was lost while a commit was under way. The transaction may or
+// may not stand. Never done again silently: the caller reads first.
+var ErrOutcomeUnknown = errors.New("outcome of the commit is unknown")
+
+// ErrClosed: the database was closed.
+var ErrClosed = errors.New("database is closed")
+
+// IsUnique reports whether err is a violated unique index or primary key. It is for tests and for
+// the log: inside a transaction a violation is never caught, because PostgreSQL aborts it.
+func IsUnique(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
+// unavailable reports whether err says that the store did not answer, as opposed to having
+// answered no.
+func unavailable(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return !statementFault(lite)
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		// 08 connection, 25006 read-only server, 40 serialization (our retries are used up),
+		// 53 resources, 55P03 lock not available, 57 operator, 58 system, XX internal.
+		for _, class := range []string{"08", "25006", "40", "53", "55P03", "57", "58", "XX"} {
+			if strings.HasPrefix(pg.Code, class) {
+				return true
+			}
+		}
+		return false
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, ErrClosed) || errors.Is(err, errTooSlow) || errors.Is(err, ErrOutcomeUnknown) ||
+		(errors.As(err, &network) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)) ||
+		errors.As(err, &connect)
+}
+
+// statementFault reports whether SQLite refused one statement and left the transaction as it was.
+// Everything else (full disk, I/O, corruption, no memory, locked) may have ended the whole
+// transaction, so nothing in it can be trusted any more.
+func statementFault(err *sqlite.Error) bool {
+	switch err.Code() & 0xff {
+	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISUSE:
+		return true
+	}
+	return false
+}
+
+// fatalSQLite returns err when it may have ended the whole transaction.
+func fatalSQLite(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && !statementFault(lite)
+}
+
+// retryable reports whether PostgreSQL rolled the transaction back for reasons that another try
+// may not meet: a serialization failure or a deadlock.
+func retryable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// commitRefused reports whether a failed COMMIT certainly committed nothing: the server said no,
+// or the question never left this machine.
+func commitRefused(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Severity == "ERROR"
+	}
+	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
+}
+
+// answered gives an error of a silent store its kind, and leaves all others as they are.
+func answered(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *checkout.Error
+	if errors.As(err, &known) || !unavailable(err) {
+		return err
+	}
+	return &checkout.Error{Kind: checkout.Unavailable, Key: "error.unavailable", Err: err}
+}

@@ -1,0 +1,182 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// Numbered, forward only. Each runs in one transaction with its entry in the version table, so an
+// interrupted migration leaves the old schema or the new one.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const versionQuery = `SELECT CAST(COALESCE(MAX(version_id), 0) AS BIGINT) FROM goose_db_version`
+
+// What Open says about a schema that is not this program's.
+var (
+	ErrEmpty       = errors.New("the database is empty")
+	ErrSchemaOld   = errors.New("the database's schema is older than this program: run `checkout migrate`")
+	ErrSchemaNewer = errors.New("the database's schema is newer than this program: install the program that wrote it")
+	ErrForeign     = errors.New("the database holds tables of another program")
+)
+
+// SchemaError tells the versions. errors.Is finds ErrSchemaOld or ErrSchemaNewer in it.
+type SchemaError struct {
+	Current, Want int64
+	Err           error
+}
+
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("%v (found %d, needed %d)", e.Err, e.Current, e.Want)
+}
+
+// Unwrap returns ErrSchemaOld or ErrSchemaNewer.
+func (e *SchemaError) Unwrap() error { return e.Err }
+
+func compareSchema(current, want int64) error {
+	switch {
+	case current < want:
+		return &SchemaError{Current: current, Want: want, Err: ErrSchemaOld}
+	case current > want:
+		return &SchemaError{Current: current, Want: want, Err: ErrSchemaNewer}
+	}
+	return nil
+}
+
+// wantedVersion is the number of the last migration embedded.
+func wantedVersion() (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("list migrations: %w", err)
+	}
+	var last int64
+	for _, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("name of migration %s: %w", name, err)
+		}
+		last = max(last, n)
+	}
+	return last, nil
+}
+
+// settleSchema makes, upgrades or refuses the schema, as opts allow, on a connection of its own.
+func settleSchema(ctx context.Context, t target, opts Options) (err error) {
+	pool, err := openForSchema(t)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	current, want, err := readSchema(ctx, t, pool)
+	if err != nil {
+		return err
+	}
+	switch {
+	case current == 0 && !opts.CreateIfEmpty && !opts.Migrate:
+		return ErrEmpty
+	case current == 0, current < want && opts.Migrate:
+		return migrate(ctx, t, pool)
+	}
+	return compareSchema(current, want)
+}
+
+func openForSchema(t target) (*sql.DB, error) {
+	if t.engine == PostgreSQL {
+		return openPostgresPool(t.url, 2)
+	}
+	pool, err := sql.Open("sqlite", sqliteDSN(t.path, false))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", t.path, err)
+	}
+	pool.SetMaxOpenConns(1)
+	return pool, nil
+}
+
+// readSchema returns current 0 for a database without any schema, also when a migration was cut
+// off after goose's own table.
+func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int64, err error) {
+	if want, err = wantedVersion(); err != nil {
+		return 0, 0, err
+	}
+	list := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
+	if t.engine == PostgreSQL {
+		list = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`
+	}
+	rows, err := pool.QueryContext(ctx, list)
+	if err != nil {
+		return 0, want, answered(fmt.Errorf("read the database: %w", err))
+	}
+	defer rows.Close()
+	tables := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return 0, want, fmt.Errorf("read the list of tables: %w", err)
+		}
+		tables[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return 0, want, answered(fmt.Errorf("read the list of tables: %w", err))
+	}
+	if len(tables) == 0 {
+		return 0, want, nil
+	}
+	if !tables["goose_db_version"] {
+		return 0, want, ErrForeign
+	}
+	if err := pool.QueryRowContext(ctx, versionQuery).Scan(&current); err != nil {
+		return 0, want, fmt.Errorf("read schema version: %w", err)
+	}
+	if current == 0 && len(tables) > 1 {
+		return 0, want, ErrForeign
+	}
+	return current, want, nil
+}
+
+// migrate brings the schema up to date. Two processes may try at once: on PostgreSQL an advisory
+// lock lets one wait for the other, on SQLite a lock file does.
+func migrate(ctx context.Context, t target, pool *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("open migrations: %w", err)
+	}
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if t.engine == PostgreSQL {
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+		if err != nil {
+			return fmt.Errorf("make migration lock: %w", err)
+		}
+		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
+	} else {
+		held, err := waitForLock(ctx, t.path+".migrating", time.Minute)
+		if err != nil {
+			return fmt.Errorf("wait for another migration: %w", err)
+		}
+		defer held.release()
+	}
+	provider, err := goose.NewProvider(dialect, pool, files, options...)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	current, want, err := readSchema(ctx, t, pool)
+	if err != nil {
+		return err
+	}
+	return compareSchema(current, want)
+}

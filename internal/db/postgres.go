@@ -1,0 +1,171 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	pgConnections = 32
+	// pgTries bounds how often fn runs when PostgreSQL answers serialization failure or deadlock.
+	pgTries = 6
+	// pgLongest is how long one transaction may take, waits for rows included. The caller's
+	// context does not end it: a request that gave up must not cut a commit in two.
+	pgLongest = 30 * time.Second
+)
+
+// pgEngine is PostgreSQL: read committed, one connection per transaction. The invoice row is the
+// lock, so serialization failures are rare.
+type pgEngine struct {
+	db     *DB
+	pool   *sql.DB
+	closed atomic.Bool
+}
+
+var errTooSlow = errors.New("the transaction took too long")
+
+func openPostgresPool(url string, connections int) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("database URL: not a valid postgres:// URL") // err would show the password
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "checkout"
+	}
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settlePostgres))
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool, nil
+}
+
+// settlePostgres believes no default of the server's: a commit that is answered before it is on
+// disk would lose payments in a crash, and text that is not UTF-8 would lose Persian.
+func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
+	var commit, encoding string
+	err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), current_setting('server_encoding')").Scan(&commit, &encoding)
+	if err != nil {
+		return fmt.Errorf("read the server's settings: %w", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s, needed is UTF8", encoding)
+	}
+	if commit == "off" || commit == "local" {
+		if _, err := conn.Exec(ctx, "SET synchronous_commit = on"); err != nil {
+			return fmt.Errorf("set synchronous_commit: %w", err)
+		}
+	}
+	return nil
+}
+
+func openPostgres(ctx context.Context, db *DB) (*pgEngine, error) {
+	pool, err := openPostgresPool(db.target.url, pgConnections)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(answered(fmt.Errorf("connect to PostgreSQL: %w", err)), pool.Close())
+	}
+	return &pgEngine{db: db, pool: pool}, nil
+}
+
+func (e *pgEngine) view(ctx context.Context, fn func(*Tx) error) error {
+	return e.once(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+}
+
+func (e *pgEngine) update(ctx context.Context, fn func(*Tx) error) error {
+	for try := 1; ; try++ {
+		err := e.once(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+		if err == nil || !retryable(err) || try == pgTries {
+			return err
+		}
+		e.db.stats.reruns.Add(1)
+		pause := time.Duration(1+rand.IntN(1<<try)) * 2 * time.Millisecond
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// once runs fn in one transaction. The caller's context counts for the connection only.
+func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) error) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pgLongest)
+	defer cancel()
+	sqlTx, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	ended := false
+	defer func() {
+		if !ended { // an error, a panic, or fn ended its goroutine
+			_ = sqlTx.Rollback()
+		}
+	}()
+	tx := &Tx{ctx: ctx, run: pgRunner{sqlTx}, now: e.db.clock()}
+	if err := fn(tx); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", errTooSlow, err)
+		}
+		return err
+	}
+	tx.run = nil
+	ended = true
+	if opts.ReadOnly {
+		_ = sqlTx.Rollback()
+		return nil
+	}
+	if err := sqlTx.Commit(); err != nil {
+		if commitRefused(err) {
+			return fmt.Errorf("commit: %w", err)
+		}
+		return fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
+	}
+	e.db.stats.commits.Add(1)
+	e.db.stats.updates.Add(1)
+	e.db.bell.ring(tx.woken)
+	return nil
+}
+
+func (e *pgEngine) close() error {
+	e.closed.Store(true)
+	// database/sql does not wait for transactions under way: take every connection back first.
+	ctx, cancel := context.WithTimeout(context.Background(), pgLongest)
+	defer cancel()
+	for e.pool.Stats().InUse > 0 && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return e.pool.Close()
+}
+
+// pgRunner is PostgreSQL's transaction; pgx keeps statements prepared per connection by itself.
+type pgRunner struct{ tx *sql.Tx }
+
+func (r pgRunner) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	return r.tx.ExecContext(ctx, query, args...)
+}
+
+func (r pgRunner) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	return r.tx.QueryContext(ctx, query, args...)
+}
+
+func (r pgRunner) row(ctx context.Context, query string, args []any) *sql.Row {
+	return r.tx.QueryRowContext(ctx, query, args...)
+}

@@ -1,0 +1,146 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// readers is a small pool of connections that can only read, each with its prepared statements.
+type readers struct {
+	db   *DB
+	pool *sql.DB
+	free chan *reader // holds nil for a connection that is not open yet
+	shut chan struct{}
+}
+
+type reader struct{ *statements }
+
+func openReaders(ctx context.Context, db *DB, count int) (*readers, error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(db.target.path, true))
+	if err != nil {
+		return nil, fmt.Errorf("open %s for reading: %w", db.target.path, err)
+	}
+	pool.SetMaxOpenConns(count)
+	r := &readers{db: db, pool: pool, free: make(chan *reader, count), shut: make(chan struct{})}
+	first, err := r.connect(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s for reading: %w", db.target.path, err), pool.Close())
+	}
+	r.free <- first
+	for range count - 1 {
+		r.free <- nil
+	}
+	return r, nil
+}
+
+func (r *readers) connect(ctx context.Context) (*reader, error) {
+	conn, err := r.pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var queryOnly int
+	if err := conn.QueryRowContext(ctx, "PRAGMA query_only").Scan(&queryOnly); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if queryOnly != 1 {
+		return nil, errors.Join(errors.New("pragma query_only was ignored"), conn.Close())
+	}
+	return &reader{newStatements(conn)}, nil
+}
+
+func (r *readers) take(ctx context.Context) (*reader, error) {
+	select {
+	case <-r.shut:
+		return nil, ErrClosed
+	default:
+	}
+	select {
+	case rd := <-r.free:
+		if rd != nil {
+			return rd, nil
+		}
+		rd, err := r.connect(ctx)
+		if err != nil {
+			r.free <- nil
+			return nil, fmt.Errorf("open for reading: %w", err)
+		}
+		return rd, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
+	rd, err := r.take(ctx)
+	if err != nil {
+		return err
+	}
+	sound := false
+	defer func() {
+		// After a panic of fn rows may still be open on it: the connection is not used again.
+		if !sound {
+			_ = rd.conn.Raw(func(any) error { return driver.ErrBadConn })
+			rd = nil
+		}
+		r.free <- rd
+	}()
+	rd.broken = nil
+	if err := rd.do("BEGIN"); err != nil {
+		return fmt.Errorf("begin reading: %w", err)
+	}
+	// Statements are short, and interrupting one costs a goroutine each: the caller's context
+	// is looked at between them instead.
+	tx := &Tx{ctx: context.WithoutCancel(ctx), run: untilDone{rd.statements, ctx}, now: r.db.clock()}
+	err = fn(tx)
+	tx.run = nil
+	end := rd.do("ROLLBACK")
+	sound = end == nil && rd.broken == nil && !rd.misused
+	if err != nil {
+		return err
+	}
+	if end != nil {
+		return fmt.Errorf("end reading: %w", end)
+	}
+	return nil
+}
+
+func (r *readers) close() error {
+	close(r.shut)
+	var errs []error
+	for range cap(r.free) {
+		if rd := <-r.free; rd != nil {
+			errs = append(errs, rd.conn.Close())
+		}
+	}
+	return errors.Join(append(errs, r.pool.Close())...)
+}
+
+// untilDone refuses to begin a statement when the caller has gone.
+type untilDone struct {
+	*statements
+	caller context.Context
+}
+
+func (u untilDone) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if err := u.caller.Err(); err != nil {
+		return nil, err
+	}
+	return u.statements.exec(ctx, query, args)
+}
+
+func (u untilDone) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if err := u.caller.Err(); err != nil {
+		return nil, err
+	}
+	return u.statements.query(ctx, query, args)
+}
+
+func (u untilDone) row(ctx context.Context, query string, args []any) *sql.Row {
+	if u.caller.Err() != nil {
+		return u.conn.QueryRowContext(u.caller, query, args...)
+	}
+	return u.statements.row(ctx, query, args)
+}

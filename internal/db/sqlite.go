@@ -1,0 +1,139 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Before 3.51.3 a checkpoint beside a writer could lose committed pages (the WAL-reset fault).
+const oldestSQLite = "3.51.3"
+
+// liteEngine is SQLite: one connection that writes, some that only read.
+type liteEngine struct {
+	db      *DB
+	writer  *writer
+	readers *readers
+}
+
+func parseSQLitePath(path string) (target, error) {
+	path = strings.TrimPrefix(path, "//")
+	if path == "" || strings.HasPrefix(path, ":memory:") || strings.Contains(path, "?") || strings.Contains(path, "\x00") {
+		return target{}, errors.New("database URL: sqlite: needs the path of a file, without parameters")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return target{}, fmt.Errorf("database path: %w", err)
+	}
+	return target{engine: SQLite, path: abs}, nil
+}
+
+// prepareSQLiteFile makes the file for its owner only, and its directory. An existing file is never
+// opened here: closing it again would drop the POSIX locks that SQLite holds in this process.
+func prepareSQLiteFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the database's directory: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the database file: %w", err)
+	}
+	return f.Close()
+}
+
+// sqliteDSN: an empty file is as good as a missing one to SQLite, and mode=rw keeps it from making
+// one that prepareSQLiteFile did not.
+func sqliteDSN(path string, readOnly bool) string {
+	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}}
+	q["_pragma"] = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-20000)"}
+	if readOnly {
+		q["_pragma"] = []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "query_only(1)"}
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
+}
+
+func openSQLite(ctx context.Context, db *DB) (*liteEngine, error) {
+	wr, err := sql.Open("sqlite", sqliteDSN(db.target.path, false))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", db.target.path, err)
+	}
+	wr.SetMaxOpenConns(1)
+	conn, err := wr.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), wr.Close())
+	}
+	if err := checkSQLite(ctx, conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), conn.Close(), wr.Close())
+	}
+	rd, err := openReaders(ctx, db, max(8, 2*runtime.GOMAXPROCS(0)))
+	if err != nil {
+		return nil, errors.Join(err, conn.Close(), wr.Close())
+	}
+	return &liteEngine{db: db, writer: startWriter(db, wr, conn), readers: rd}, nil
+}
+
+// checkSQLite believes nothing: an ignored pragma would be found out by a power cut.
+func checkSQLite(ctx context.Context, conn *sql.Conn) error {
+	var version string
+	if err := conn.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return fmt.Errorf("read SQLite's version: %w", err)
+	}
+	if olderVersion(version, oldestSQLite) {
+		return fmt.Errorf("SQLite %s is older than %s, which may lose commits", version, oldestSQLite)
+	}
+	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"busy_timeout", "5000"}} {
+		var got string
+		if err := conn.QueryRowContext(ctx, "PRAGMA "+want[0]).Scan(&got); err != nil {
+			return fmt.Errorf("read pragma %s: %w", want[0], err)
+		}
+		if got != want[1] {
+			return fmt.Errorf("pragma %s is %s, needed is %s", want[0], got, want[1])
+		}
+	}
+	// A file that cannot be written (permissions, a read-only mount) must be found now, not when
+	// the first payment comes back. The header's user_version is written with its own value.
+	var user int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&user); err != nil {
+		return fmt.Errorf("read the file's header: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA user_version = "+strconv.FormatInt(user, 10)); err != nil {
+		return fmt.Errorf("the file cannot be written: %w", err)
+	}
+	return nil
+}
+
+func olderVersion(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(as), len(bs)) {
+		x, _ := strconv.Atoi(as[i])
+		y, _ := strconv.Atoi(bs[i])
+		if x != y {
+			return x < y
+		}
+	}
+	return len(as) < len(bs)
+}
+
+func (e *liteEngine) view(ctx context.Context, fn func(*Tx) error) error {
+	return e.readers.view(ctx, fn)
+}
+
+func (e *liteEngine) update(ctx context.Context, fn func(*Tx) error) error {
+	return e.writer.update(ctx, fn)
+}
+
+func (e *liteEngine) close() error {
+	return errors.Join(e.writer.close(), e.readers.close())
+}

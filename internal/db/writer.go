@@ -1,0 +1,358 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	mostWaiting = 1024 // callers in the queue; more wait to enter it
+	mostBatched = 256  // callers that one commit serves
+)
+
+// writer is SQLite's group commit. Callers queue; one goroutine, which Close waits for, runs those
+// that wait one after another, each in its savepoint of one transaction, and one synchronous=FULL
+// commit serves them all. Nobody returns before it.
+type writer struct {
+	db       *DB
+	pool     *sql.DB
+	st       *statements
+	queue    chan *call
+	enter    sync.RWMutex // held for reading while a caller enters the queue
+	closed   bool
+	finished chan struct{}
+	batch    []*call // of the present transaction
+	alone    []*call // to be run again, each in its own transaction
+}
+
+// call is one Update. state goes waiting → running or waiting → gone, once.
+type call struct {
+	fn     func(*Tx) error
+	state  atomic.Int32
+	done   chan struct{}
+	err    error
+	woken  map[string]struct{}
+	panic  *Panic
+	exited bool // fn ended its goroutine (t.FailNow does)
+}
+
+const (
+	callWaiting int32 = iota
+	callRunning
+	callGone
+)
+
+// Panic is what a caller's fn panicked with; it goes on in the caller's own goroutine.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }
+
+var errUnfinished = errors.New("fn did not return")
+
+func startWriter(db *DB, pool *sql.DB, conn *sql.Conn) *writer {
+	w := &writer{
+		db: db, pool: pool, st: newStatements(conn),
+		queue: make(chan *call, mostWaiting), finished: make(chan struct{}),
+	}
+	go w.serve()
+	return w
+}
+
+func (w *writer) update(ctx context.Context, fn func(*Tx) error) error {
+	c := &call{fn: fn, done: make(chan struct{})}
+	if err := w.put(ctx, c); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(callWaiting, callGone) {
+			return ctx.Err()
+		}
+		<-c.done // it runs: only its outcome is true now
+	}
+	if c.panic != nil {
+		panic(c.panic)
+	}
+	if c.exited {
+		runtime.Goexit()
+	}
+	return c.err
+}
+
+func (w *writer) put(ctx context.Context, c *call) error {
+	w.enter.RLock()
+	defer w.enter.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.queue <- c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) close() error {
+	w.enter.Lock()
+	if w.closed {
+		w.enter.Unlock()
+		return nil
+	}
+	w.closed = true
+	close(w.queue)
+	w.enter.Unlock()
+	<-w.finished
+	w.st.forget()
+	return errors.Join(w.st.conn.Close(), w.pool.Close())
+}
+
+// serve is the writer's goroutine. When a caller's fn ends it with runtime.Goexit, the others of
+// the batch are run again by the goroutine that follows it.
+func (w *writer) serve() {
+	drained := false
+	defer func() {
+		if drained {
+			close(w.finished)
+			return
+		}
+		w.rollback()
+		w.st.forget()
+		w.again(nil)
+		go w.serve()
+	}()
+	w.runAlone()
+	for first := range w.queue {
+		w.gather(first)
+		w.runBatch()
+		w.runAlone()
+	}
+	drained = true
+}
+
+// gather takes who waits already. Those whom the last commit released are about to come back:
+// yielding to them makes two half batches one.
+func (w *writer) gather(first *call) {
+	w.batch = append(w.batch[:0], first)
+	for yields := 0; len(w.batch) < mostBatched; {
+		select {
+		case c, ok := <-w.queue:
+			if !ok {
+				return
+			}
+			w.batch = append(w.batch, c)
+		default:
+			if yields == 2 {
+				return
+			}
+			yields++
+			runtime.Gosched()
+		}
+	}
+}
+
+// runBatch commits the batch in one transaction. An error that ended the whole transaction is the
+// error of the caller who met it; nothing that the others saw or did in it counts, so they are run
+// again, each alone.
+func (w *writer) runBatch() {
+	if len(w.batch) == 1 {
+		w.alone = append(w.alone, w.batch[0])
+		w.batch = w.batch[:0]
+		return
+	}
+	if err := w.begin(); err != nil {
+		w.finishAll(fmt.Errorf("begin: %w", err))
+		return
+	}
+	for _, c := range w.batch {
+		if c.state.Load() == callGone {
+			continue
+		}
+		if err := w.st.do("SAVEPOINT caller"); err != nil {
+			w.rollback()
+			w.again(nil)
+			return
+		}
+		if !c.state.CompareAndSwap(callWaiting, callRunning) {
+			_ = w.st.do("RELEASE caller")
+			continue
+		}
+		w.run(c)
+		if w.st.broken != nil {
+			w.rollback()
+			w.again(c)
+			return
+		}
+		if c.err != nil {
+			if err := w.st.do("ROLLBACK TO caller"); err != nil {
+				w.rollback()
+				w.again(c)
+				return
+			}
+		}
+		if err := w.st.do("RELEASE caller"); err != nil {
+			w.rollback()
+			w.again(nil)
+			return
+		}
+	}
+	if err := w.st.do("COMMIT"); err != nil {
+		w.rollback()
+		w.again(nil)
+		return
+	}
+	w.committed(w.batch)
+	w.finishAll(nil)
+}
+
+// again hands everybody of the batch but the culprit over to runAlone.
+func (w *writer) again(culprit *call) {
+	for _, c := range w.batch {
+		if c == culprit || c.exited {
+			w.finish(c)
+			continue
+		}
+		w.alone = append(w.alone, c)
+		w.db.stats.reruns.Add(1)
+	}
+	w.batch = w.batch[:0]
+}
+
+// runAlone runs each of alone in a transaction of its own.
+func (w *writer) runAlone() {
+	for len(w.alone) > 0 {
+		c := w.alone[0]
+		w.alone = w.alone[1:]
+		if c.state.Load() == callGone {
+			continue
+		}
+		if err := w.begin(); err != nil {
+			if c.state.CompareAndSwap(callWaiting, callRunning) || c.state.Load() == callRunning {
+				c.err = fmt.Errorf("begin: %w", err)
+				w.finish(c)
+			}
+			continue
+		}
+		w.batch = append(w.batch[:0], c) // whom serve finds when fn ends the goroutine
+		if !c.state.CompareAndSwap(callWaiting, callRunning) && c.state.Load() == callGone {
+			w.rollback()
+			continue
+		}
+		w.commitAlone(c)
+		w.batch = w.batch[:0]
+		w.finish(c)
+	}
+}
+
+func (w *writer) commitAlone(c *call) {
+	w.run(c)
+	if c.err == nil && w.st.broken != nil {
+		c.err = w.st.broken // fn swallowed it
+	}
+	if c.err != nil {
+		w.rollback()
+		return
+	}
+	if err := w.st.do("COMMIT"); err != nil {
+		w.rollback()
+		c.err = fmt.Errorf("commit: %w", err)
+		return
+	}
+	w.committed([]*call{c})
+}
+
+// run runs one caller's fn. A panic is its error here and goes on in its own goroutine.
+func (w *writer) run(c *call) {
+	tx := &Tx{ctx: context.Background(), run: w.st, now: w.db.clock()}
+	c.err, c.woken, c.panic = errUnfinished, nil, nil
+	returned := false
+	defer func() {
+		tx.run = nil
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			c.panic = &Panic{Value: v, Stack: debug.Stack()}
+			w.st.misused = true
+			return
+		}
+		c.exited = true
+	}()
+	c.err = c.fn(tx)
+	c.woken = tx.woken
+	returned = true
+	if fatalSQLite(c.err) && w.st.broken == nil {
+		w.st.broken = c.err // met while reading rows
+	}
+}
+
+func (w *writer) begin() error {
+	if w.st.misused {
+		w.st.forget()
+	}
+	w.st.broken = nil
+	err := w.st.do("BEGIN IMMEDIATE")
+	if err != nil && !fatalSQLite(err) {
+		// A transaction that a failed rollback left open.
+		w.rollback()
+		err = w.st.do("BEGIN IMMEDIATE")
+	}
+	return err
+}
+
+// rollback ends the transaction. Its error says only that SQLite had ended it already.
+func (w *writer) rollback() { _ = w.st.do("ROLLBACK") }
+
+// committed counts and wakes, before anybody returns.
+func (w *writer) committed(calls []*call) {
+	var woken map[string]struct{}
+	served := int64(0)
+	for _, c := range calls {
+		if c.state.Load() != callRunning || c.err != nil {
+			continue
+		}
+		served++
+		if woken == nil {
+			woken = c.woken
+		} else {
+			maps.Copy(woken, c.woken)
+		}
+	}
+	if served > 0 {
+		w.db.stats.commits.Add(1)
+		w.db.stats.updates.Add(served)
+	}
+	w.db.bell.ring(woken)
+}
+
+// finishAll answers the batch, with err if it is not nil.
+func (w *writer) finishAll(err error) {
+	for _, c := range w.batch {
+		if err != nil {
+			c.state.CompareAndSwap(callWaiting, callRunning)
+			c.err = err
+		}
+		w.finish(c)
+	}
+	w.batch = w.batch[:0]
+}
+
+func (w *writer) finish(c *call) {
+	if c.state.Load() == callRunning {
+		close(c.done)
+	}
+}
