@@ -105,7 +105,6 @@ type Attempt struct {
 	CardMask       string
 	CardHash       string
 	Failure        *Failure
-	Manual         bool // a person resolved it
 	Resolved       bool // a person resolved it: it is never asked again
 
 	CreatedAt      time.Time

@@ -52,12 +52,9 @@ type Options struct {
 }
 
 // Engine is the engine. Safe for concurrent use.
-type Engine struct {
-	Options
-	accounts accountCache
-}
+type Engine struct{ Options }
 
-// New returns an engine. It starts nothing by itself: app registers Run and Sweep with the worker.
+// New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.
 func New(o Options) *Engine { return &Engine{Options: o} }
 
 // Scope is one merchant in one mode: what an API key or a login may see.

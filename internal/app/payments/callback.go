@@ -1,0 +1,293 @@
+package payments
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/db"
+	"dargah/internal/gateways"
+)
+
+// maxRepeats bounds what repeated callbacks can write: after so many events of one type an attempt's
+// further repeats are still answered, and no longer recorded one by one.
+const maxRepeats = 10
+
+// Callback takes what a browser brought to an attempt's address. The claim is stored before anything
+// is made of it; verify is then asked on a context that the browser cannot cancel, and Callback waits
+// a few seconds for its word.
+//
+// It returns the token of the payment link to go back to. Errors: NotFound; a *gateways.CallbackError
+// for a malformed claim (recorded, changes nothing, the link's token is still returned).
+func (e *Engine) Callback(ctx context.Context, in CallbackInput) (string, error) {
+	a, home, err := e.attemptByCallback(ctx, in)
+	if err != nil {
+		return "", err
+	}
+	g, _ := e.adapter(a.Live, a.Gateway)
+	claim, err := g.ParseCallback(url.Values(in.Values))
+	if err != nil {
+		problem := "malformed"
+		if c, ok := errors.AsType[*gateways.CallbackError](err); ok {
+			problem = c.Field + ": " + c.Problem
+		}
+		return home, errors.Join(err, e.reject(ctx, a, in.RequestID, problem))
+	}
+	ctx = context.WithoutCancel(ctx) // from here on the browser may leave
+	var seat *asking
+	err = e.DB.Update(ctx, func(tx *db.Tx) error {
+		s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: in.RequestID})
+		if err != nil {
+			return err
+		}
+		seat, err = e.take(s, a.ID, claim)
+		if err != nil {
+			return err
+		}
+		return s.save()
+	})
+	if err != nil {
+		return home, err
+	}
+	if seat != nil {
+		e.askNow(seat)
+	}
+	return home, nil
+}
+
+// askNow runs the verify beside the request and waits for its first word, a few seconds at most.
+// When the process is draining the stored job goes on after the restart.
+func (e *Engine) askNow(seat *asking) {
+	heard := make(chan struct{})
+	started := e.Spawn(func(ctx context.Context) {
+		err := e.verify(ctx, seat, func() { close(heard) })
+		if err != nil {
+			e.Log.Error("verify", slog.String("attempt", seat.attempt.ID), slog.Any("error", err))
+		}
+	})
+	if !started {
+		return
+	}
+	timer := time.NewTimer(CallbackWait)
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-timer.C:
+	}
+}
+
+// take decides about a well-formed claim, under the invoice's lock (CONTRACT §4 and §6.1–3). It
+// returns what to ask when the attempt took the seat.
+func (e *Engine) take(s *step, attemptID string, claim gateways.Claim) (*asking, error) {
+	a, err := s.tx.Attempt(attemptID)
+	if err != nil {
+		return nil, err
+	}
+	if field := contradiction(a, claim); field != "" {
+		return nil, s.repeat(checkout.EventCallbackMismatch, a, facts{"field": field, "tracking_number": claim.Reference})
+	}
+	if claim.Canceled {
+		return nil, s.cancelSign(a, claim)
+	}
+	canonical := gateways.Canonical(claim.Reference)
+	_, err = s.tx.Reference(a.ID, canonical)
+	if err == nil {
+		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"repeat": true, "tracking_number": claim.Reference})
+	}
+	if !errors.Is(err, checkout.NotFound) {
+		return nil, err
+	}
+	if a.Resolved || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview || a.Status == checkout.AttemptUnclaimed {
+		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"late": true, "tracking_number": claim.Reference})
+	}
+	refs, err := s.tx.ReferencesOfAttempt(a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(refs) > MaxReferences {
+		// The one too many is stored already and waits for the seat; the rest is only counted.
+		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"too_many": true})
+	}
+	return e.newReference(s, a, claim, canonical)
+}
+
+// newReference stores a reference that never came to this attempt before, and goes on with it if
+// the seat is free.
+func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim, canonical string) (*asking, error) {
+	now := s.tx.Now()
+	r := &checkout.Reference{
+		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		Canonical: canonical, Raw: claim.Reference, Status: checkout.ReferenceWaiting, Bound: true,
+		Named:     claim.OurNumber == a.OurNumber || (a.GatewayToken != "" && claim.Token == a.GatewayToken),
+		ArrivedAt: now, Deadline: now.Add(a.Window),
+	}
+	free, err := s.tx.InsertReference(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Bound = free; !free {
+		if _, err := s.tx.InsertReference(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.event(checkout.EventCallbackReceived, a.ID, "", facts{"tracking_number": r.Raw}); err != nil {
+		return nil, err
+	}
+	if why := unclaimedWhy(s.inv, a); why != "" {
+		return nil, s.unclaim(a, r, why)
+	}
+	if a.ReturnedAt.IsZero() {
+		a.ReturnedAt = now
+	}
+	if s.inv.Status == checkout.InvoiceProcessing {
+		return nil, s.wait(a, r)
+	}
+	if err := s.event(checkout.EventAttemptReturned, a.ID, "", nil); err != nil {
+		return nil, err
+	}
+	took, err := s.sit(a, r)
+	if err != nil || !took {
+		return nil, err
+	}
+	return e.intendNow(s, a, r)
+}
+
+// wait leaves a reference to whoever frees the seat.
+func (s *step) wait(a *checkout.Attempt, r *checkout.Reference) error {
+	if a.Status == checkout.AttemptVerifying || a.Status == checkout.AttemptReturned {
+		return nil // its other reference is being asked, or waits already
+	}
+	a.TrackingNumber, a.VerifyDeadline = r.Raw, r.Deadline
+	if err := s.moveAttempt(a, checkout.AttemptReturned); err != nil {
+		return err
+	}
+	return s.event(checkout.EventAttemptReturned, a.ID, "", facts{"waits": true})
+}
+
+// contradiction names the field in which a claim speaks of another payment than the attempt in its
+// path, "" when none does. A callback that is a sign of cancellation is not compared for PayPing:
+// on Ghesta's failure path both values may be its own (field notes §2).
+func contradiction(a *checkout.Attempt, claim gateways.Claim) string {
+	if claim.Canceled && a.Gateway == "ghesta" {
+		return ""
+	}
+	if claim.OurNumber != "" && claim.OurNumber != a.OurNumber {
+		if a.Gateway == "ghesta" {
+			return "clientrefid"
+		}
+		return "invoiceNumber"
+	}
+	if claim.Token != "" && a.GatewayToken != "" && claim.Token != a.GatewayToken {
+		return "code"
+	}
+	return ""
+}
+
+// cancelSign ends an attempt whose customer is out; on any other it is only an event. A genuine
+// callback afterwards still pays.
+func (s *step) cancelSign(a *checkout.Attempt, claim gateways.Claim) error {
+	switch a.Status {
+	case checkout.AttemptCreated, checkout.AttemptRedirected, checkout.AttemptAbandoned:
+	default:
+		return s.repeat(checkout.EventCallbackReceived, a, facts{"canceled": true})
+	}
+	if a.ReturnedAt.IsZero() {
+		a.ReturnedAt = s.tx.Now()
+	}
+	if err := s.moveAttempt(a, checkout.AttemptCanceled); err != nil {
+		return err
+	}
+	return s.event(checkout.EventAttemptCanceled, a.ID, "", facts{"source": "callback"})
+}
+
+// repeat records a callback that changes nothing, up to a bound.
+func (s *step) repeat(kind string, a *checkout.Attempt, data facts) error {
+	n, err := s.tx.CountEvents(a.InvoiceID, a.ID, kind)
+	if err != nil || n >= maxRepeats {
+		return err
+	}
+	return s.event(kind, a.ID, "", data)
+}
+
+// attemptByCallback finds the attempt of a callback's token and the token of its payment link.
+// A token that is truly ours and not in the database (a restore into the past) is kept for a person
+// with its fields; to the browser it is as unknown as any other.
+func (e *Engine) attemptByCallback(ctx context.Context, in CallbackInput) (*checkout.Attempt, string, error) {
+	if !e.Box.CheckToken(callbackDomain(in.Gateway), in.Token) {
+		return nil, "", checkout.Fail(checkout.NotFound, "error.not_found")
+	}
+	var a *checkout.Attempt
+	var home string
+	err := e.DB.View(ctx, func(tx *db.Tx) error {
+		var err error
+		if a, err = tx.AttemptByCallback(in.Gateway, in.Token); err != nil {
+			return err
+		}
+		inv, err := tx.Invoice(a.InvoiceID)
+		if err == nil {
+			home = inv.Token
+		}
+		return err
+	})
+	if errors.Is(err, checkout.NotFound) {
+		return nil, "", errors.Join(checkout.Fail(checkout.NotFound, "error.not_found"), e.keepStray(ctx, in))
+	}
+	return a, home, err
+}
+
+func (e *Engine) keepStray(ctx context.Context, in CallbackInput) error {
+	g, ok := e.adapter(true, in.Gateway)
+	if !ok || len(in.Values) == 0 {
+		return nil
+	}
+	claim, err := g.ParseCallback(url.Values(in.Values))
+	if err != nil {
+		return nil
+	}
+	fields, err := json.Marshal(claim.Fields)
+	if err != nil {
+		return fmt.Errorf("keep stray callback: %w", err)
+	}
+	sum := sha256.Sum256([]byte(in.Token))
+	return e.DB.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+		return tx.InsertStray(checkout.NewID("str_", tx.Now(), e.Random), in.Gateway, hex.EncodeToString(sum[:]), string(fields))
+	})
+}
+
+// CallbackHome returns the payment link's token for an attempt's callback address: the way back from
+// a page that says that the request was malformed. NotFound when there is none.
+func (e *Engine) CallbackHome(ctx context.Context, gateway, token string) (string, error) {
+	_, home, err := e.attemptByCallback(ctx, CallbackInput{Gateway: gateway, Token: token})
+	return home, err
+}
+
+// CallbackReject records a callback that could not even be read. It changes nothing else.
+func (e *Engine) CallbackReject(ctx context.Context, in CallbackInput, problem string) {
+	a, _, err := e.attemptByCallback(ctx, CallbackInput{Gateway: in.Gateway, Token: in.Token})
+	if err == nil {
+		err = e.reject(ctx, a, in.RequestID, problem)
+	}
+	if err != nil && !errors.Is(err, checkout.NotFound) {
+		e.Log.Error("record rejected callback", slog.Any("error", err))
+	}
+}
+
+func (e *Engine) reject(ctx context.Context, a *checkout.Attempt, requestID, problem string) error {
+	return e.DB.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+		s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: requestID})
+		if err != nil {
+			return err
+		}
+		if err := s.repeat(checkout.EventCallbackRejected, a, facts{"problem": problem}); err != nil {
+			return err
+		}
+		return s.save()
+	})
+}

@@ -1,0 +1,90 @@
+package payments
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/db"
+)
+
+// ResolveAttempt is a person's word about an attempt in needs_review. It is never asked again.
+// Errors: NotFound, Invalid (outcome, note), Conflict (not in review; paid on an invoice that is
+// paid or canceled).
+func (e *Engine) ResolveAttempt(ctx context.Context, sc Scope, id string, r Resolution, by checkout.Actor, o *Once) (checkout.Attempt, *Replay, error) {
+	v := verdict{}
+	r.Note = v.text("note", r.Note, maxText)
+	if r.Note == "" {
+		v.wrong("note", "required")
+	}
+	if r.Outcome != "paid" && r.Outcome != "failed" {
+		v.wrong("outcome", "unknown_outcome")
+	}
+	r.RefNumber = strings.TrimSpace(i18n.CleanText(r.RefNumber))
+	if utf8.RuneCountInString(r.RefNumber) > 64 {
+		v.wrong("ref_number", "too_long")
+	}
+	if err := v.err(); err != nil {
+		return checkout.Attempt{}, nil, err
+	}
+	var a checkout.Attempt
+	replay, err := e.once(ctx, sc, o, func(tx *db.Tx) (any, error) {
+		got, err := e.resolve(tx, sc, id, r, by)
+		if err != nil {
+			return nil, err
+		}
+		a = *got
+		return a, nil
+	})
+	return a, replay, err
+}
+
+func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checkout.Actor) (*checkout.Attempt, error) {
+	a, err := tx.Attempt(id)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	s, err := e.scoped(tx, sc, a.InvoiceID, by)
+	if err != nil {
+		return nil, err
+	}
+	if a, err = tx.Attempt(id); err != nil {
+		return nil, err
+	}
+	if a.Status != checkout.AttemptNeedsReview || s.inv.Status != checkout.InvoiceReview {
+		return nil, checkout.Fail(checkout.Conflict, "error.not_in_review")
+	}
+	a.Resolved = true
+	data := facts{"outcome": r.Outcome, "note": r.Note}
+	if r.RefNumber != "" {
+		a.RefNumber = r.RefNumber
+		data["ref_number"] = r.RefNumber
+	}
+	to := checkout.AttemptFailed
+	if r.Outcome == "paid" {
+		to, a.Failure = checkout.AttemptPaid, nil
+	} else {
+		code := ""
+		if a.Failure != nil {
+			code = a.Failure.Code
+		}
+		a.Failure = &checkout.Failure{Stage: checkout.StageResolve, Code: code}
+	}
+	if err := s.moveAttempt(a, to); err != nil {
+		return nil, err
+	}
+	if err := s.event(checkout.EventAttemptResolved, a.ID, "", data); err != nil {
+		return nil, err
+	}
+	if to == checkout.AttemptPaid {
+		err = s.paidBy(a)
+	} else if err = s.moveInvoice(s.inv.Resting(tx.Now())); err == nil {
+		err = s.event(checkout.EventInvoiceReopened, a.ID, "", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, s.save()
+}

@@ -1,0 +1,190 @@
+package payments
+
+import (
+	"errors"
+	"time"
+
+	"dargah/internal/app/checkout"
+)
+
+// JobVerify is the kind of the stored job that drives one reference until it is settled. Its key is
+// the attempt and the canonical reference; its due time is when the gateway may return the money.
+const JobVerify = "verify"
+
+func verifyKey(r *checkout.Reference) string { return r.AttemptID + "/" + r.Canonical }
+
+// asking is one intended verify call: written down, not yet answered.
+type asking struct {
+	attempt checkout.Attempt
+	ref     checkout.Reference
+	fence   int64
+	askedAt time.Time
+}
+
+// unclaimedWhy says why a reference of this attempt must not be verified: silence is the only refund
+// these gateways offer. "" means that it may.
+func unclaimedWhy(inv *checkout.Invoice, a *checkout.Attempt) string {
+	switch inv.Status {
+	case checkout.InvoicePaid, checkout.InvoiceCanceled, checkout.InvoiceReview:
+		return string(inv.Status)
+	}
+	if inv.Amount != a.Amount {
+		return "repriced"
+	}
+	return ""
+}
+
+// sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. It
+// reports false when a person must decide instead. The seat must be free, and the caller has asked
+// unclaimedWhy.
+func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (bool, error) {
+	refs, err := s.tx.ReferencesOfAttempt(a.ID)
+	if err != nil {
+		return false, err
+	}
+	if len(refs) > MaxReferences {
+		return false, s.review(a, r, checkout.CodeTooManyReferences, "")
+	}
+	if mine, err := s.bind(r); err != nil || !mine {
+		if err != nil {
+			return false, err
+		}
+		return false, s.review(a, r, checkout.CodeReferenceUsed, "")
+	}
+	if err := s.moveInvoice(checkout.InvoiceProcessing); err != nil {
+		return false, err
+	}
+	a.TrackingNumber, a.VerifyDeadline, a.Failure = r.Raw, r.Deadline, nil
+	if err := s.moveAttempt(a, checkout.AttemptVerifying); err != nil {
+		return false, err
+	}
+	r.Status, r.Silences = checkout.ReferenceAsking, 0
+	return true, s.tx.SaveReference(r)
+}
+
+// bind makes sure that the reference is this attempt's. One that another attempt holds yields only
+// if its every answer so far was a hard refusal and this callback named its own attempt.
+func (s *step) bind(r *checkout.Reference) (bool, error) {
+	if r.Bound {
+		return true, nil
+	}
+	owner, err := s.tx.ReferenceOwner(r)
+	if err == nil {
+		if !r.Named {
+			return false, nil
+		}
+		yielded, err := s.tx.YieldReference(owner)
+		if err != nil || !yielded {
+			return false, err
+		}
+	} else if !errors.Is(err, checkout.NotFound) {
+		return false, err
+	}
+	return true, s.tx.BindReference(r)
+}
+
+// intend writes down that verify is about to be asked. If we die right after, the open call tells
+// the next one that an answer may have been lost.
+func (s *step) intend(a *checkout.Attempt, r *checkout.Reference) error {
+	if r.Open {
+		r.Unheard++ // we died with a call under way: its answer was never recorded
+		r.Met = true
+	}
+	r.Asks++
+	r.Open = true
+	if err := s.tx.SaveReference(r); err != nil {
+		return err
+	}
+	return s.event(checkout.EventVerifyAsked, a.ID, "", facts{"ask": r.Asks, "tracking_number": r.Raw})
+}
+
+// intendNow is intend for a call that this process makes at once: the job is stored already leased.
+func (e *Engine) intendNow(s *step, a *checkout.Attempt, r *checkout.Reference) (*asking, error) {
+	if err := s.intend(a, r); err != nil {
+		return nil, err
+	}
+	now := s.tx.Now()
+	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: now, Due: r.Deadline}, now.Add(Lease))
+	if err != nil {
+		return nil, err
+	}
+	return &asking{attempt: *a, ref: *r, fence: fence, askedAt: now}, nil
+}
+
+// passSeat goes on with what waits, after the seat became free or was taken for good: the next
+// waiting reference sits down, or all that wait are not verified on purpose.
+func (s *step) passSeat() error {
+	refs, err := s.tx.OpenReferences(s.inv.ID)
+	if err != nil {
+		return err
+	}
+	for i := range refs {
+		r := &refs[i]
+		if r.Status != checkout.ReferenceWaiting {
+			continue
+		}
+		if s.inv.Status == checkout.InvoiceProcessing {
+			return nil
+		}
+		if err := s.goOn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *step) goOn(r *checkout.Reference) error {
+	a, err := s.tx.Attempt(r.AttemptID)
+	if err != nil {
+		return err
+	}
+	if why := unclaimedWhy(s.inv, a); why != "" {
+		return s.unclaim(a, r, why)
+	}
+	took, err := s.sit(a, r)
+	if err != nil || !took {
+		return err
+	}
+	return s.tx.EnqueueJob(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: s.tx.Now(), Due: r.Deadline})
+}
+
+// unclaim leaves a reference unverified on purpose. The reference stays bound to its attempt, so
+// that nobody else can claim the money that is on its way back to the payer.
+func (s *step) unclaim(a *checkout.Attempt, r *checkout.Reference, why string) error {
+	r.Status = checkout.ReferenceDropped
+	if err := s.tx.SaveReference(r); err != nil {
+		return err
+	}
+	switch a.Status {
+	case checkout.AttemptPaid, checkout.AttemptNeedsReview, checkout.AttemptUnclaimed:
+		return nil // only another reference of an attempt that is settled already
+	}
+	if a.ReturnedAt.IsZero() {
+		a.ReturnedAt = s.tx.Now()
+	}
+	a.TrackingNumber, a.VerifyDeadline, a.UnclaimedWhy = r.Raw, r.Deadline, why
+	if err := s.moveAttempt(a, checkout.AttemptUnclaimed); err != nil {
+		return err
+	}
+	return s.event(checkout.EventAttemptUnclaimed, a.ID, "", facts{"why": why, "tracking_number": r.Raw})
+}
+
+// review gives an attempt up to a person. It keeps the seat: the invoice is not payable meanwhile.
+func (s *step) review(a *checkout.Attempt, r *checkout.Reference, code, message string) error {
+	r.Status = checkout.ReferenceSettled
+	if err := s.tx.SaveReference(r); err != nil {
+		return err
+	}
+	if err := s.moveInvoice(checkout.InvoiceReview); err != nil {
+		return err
+	}
+	a.TrackingNumber, a.VerifyDeadline = r.Raw, r.Deadline
+	a.Failure = &checkout.Failure{Stage: checkout.StageVerify, Code: code, Message: message}
+	if err := s.moveAttempt(a, checkout.AttemptNeedsReview); err != nil {
+		return err
+	}
+	if err := s.event(checkout.EventAttemptNeedsReview, a.ID, "", facts{"reason": code, "tracking_number": r.Raw}); err != nil {
+		return err
+	}
+	return s.passSeat()
+}

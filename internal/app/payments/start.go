@@ -1,0 +1,283 @@
+package payments
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/db"
+	"dargah/internal/gateways"
+)
+
+// errNotPayable: the page says what is true instead.
+var errNotPayable = checkout.Fail(checkout.Conflict, "error.not_payable")
+
+// callbackDomain separates the MAC of attempt tokens by gateway: one gateway's token opens no
+// other's address.
+func callbackDomain(gateway string) string { return "callback/" + gateway }
+
+// Start makes an attempt and asks the gateway for a token; it returns where to send the customer.
+//
+// Phase A stores the attempt, then the gateway is asked, then phase B stores the token. If we die
+// after A, a row in created says that somebody may hold a token for a number we know; the customer
+// never left, and the sweep makes it abandoned. The number and the token are never used again.
+//
+// Errors: NotFound, Conflict (not payable any more), Invalid (gateway, payer_name, payer_mobile),
+// TooMany, GatewayDown (the attempt is kept as failed).
+func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
+	by := checkout.Actor{Kind: "customer", RequestID: in.RequestID}
+	var a checkout.Attempt
+	var inv checkout.Invoice
+	var acc *account
+	id, err := e.invoiceID(ctx, in.Token)
+	if err != nil {
+		return "", err
+	}
+	err = e.DB.Update(ctx, func(tx *db.Tx) error {
+		s, err := begin(tx, id, by)
+		if err != nil {
+			return err
+		}
+		inv = *s.inv
+		if acc, a, err = e.newAttempt(s, in); err != nil {
+			return err
+		}
+		return s.save()
+	})
+	if err != nil {
+		return "", err
+	}
+	if !e.Breaker.Allow(acc.key) {
+		return "", e.notStarted(ctx, &a, by, &gateways.StartError{Code: "trouble", Message: "circuit open"})
+	}
+	started, err := acc.gateway.Start(ctx, acc.settings, gateways.StartRequest{
+		WireAmount: a.WireAmount, OurNumber: a.OurNumber, Callback: e.callbackURL(&a), At: a.CreatedAt,
+		PayerName: a.PayerName, Mobile: a.PayerMobile, Email: inv.Customer.Email, Description: describe(&inv),
+	})
+	// The customer may have closed the tab; what the gateway said is written down all the same.
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		e.Breaker.Report(acc.key, isTrouble(err))
+		return "", e.notStarted(ctx, &a, by, err)
+	}
+	e.Breaker.Report(acc.key, false)
+	return started.Redirect, e.sendOn(ctx, &a, by, started)
+}
+
+// newAttempt is phase A: every check, and the attempt's row with all that is frozen.
+func (e *Engine) newAttempt(s *step, in StartInput) (*account, checkout.Attempt, error) {
+	var none checkout.Attempt
+	now := s.tx.Now()
+	if s.inv.At(now) != checkout.InvoiceOpen {
+		return nil, none, errNotPayable
+	}
+	if _, known := e.adapter(s.inv.Live, in.Gateway); !known || !allows(s.inv, in.Gateway) {
+		return nil, none, checkout.WrongField("gateway", "unknown_gateway")
+	}
+	acc, err := e.account(s.tx, Scope{s.inv.MerchantID, s.inv.Live}, in.Gateway)
+	if err != nil {
+		return nil, none, err
+	}
+	method := e.method(s.inv, in.Gateway, acc)
+	if !method.Available {
+		return nil, none, checkout.WrongField("gateway", "gateway_"+method.Why)
+	}
+	name, mobile, err := payer(s.inv, method, in)
+	if err != nil {
+		return nil, none, err
+	}
+	if s.inv.AttemptCount >= MaxAttempts {
+		return nil, none, checkout.Fail(checkout.TooMany, "error.too_many_attempts")
+	}
+	wire, err := gateways.Wire(s.inv.Amount, acc.unit())
+	if err != nil {
+		return nil, none, checkout.WrongField("gateway", "gateway_unit")
+	}
+	verify := acc.settings["verify_url"]
+	a := checkout.Attempt{
+		ID: checkout.NewID(checkout.PrefixAttempt, now, e.Random), InvoiceID: s.inv.ID, MerchantID: s.inv.MerchantID, Live: s.inv.Live,
+		Gateway: in.Gateway, Status: checkout.AttemptCreated, Amount: s.inv.Amount, WireAmount: wire, Unit: acc.unit(),
+		VerifyURL: verify, VerifyHost: hostOf(verify), Window: acc.window(),
+		OurNumber: checkout.NewNumber(e.Random), CallbackToken: e.newCallbackToken(in.Gateway),
+		PayerName: name, PayerMobile: mobile, CreatedAt: now, AbandonAt: now.Add(e.AttemptTTL),
+	}
+	if err := s.tx.InsertAttempt(&a); err != nil {
+		return nil, none, err
+	}
+	s.inv.AttemptCount++
+	err = s.event(checkout.EventAttemptCreated, a.ID, "", facts{"gateway": a.Gateway, "amount": int64(a.Amount), "our_number": a.OurNumber})
+	return acc, a, err
+}
+
+// payer takes the payer's name and mobile from the invoice, or from the form where it lacks them.
+func payer(inv *checkout.Invoice, m Method, in StartInput) (name, mobile string, err error) {
+	name, mobile = inv.Customer.Name, inv.Customer.Mobile
+	var wrong []checkout.FieldError
+	if m.NeedsName {
+		name = strings.TrimSpace(i18n.CleanText(in.PayerName))
+		switch {
+		case name == "":
+			wrong = append(wrong, checkout.FieldError{Field: "payer_name", Code: "required"})
+		case utf8.RuneCountInString(name) > 100:
+			wrong = append(wrong, checkout.FieldError{Field: "payer_name", Code: "too_long"})
+		}
+	}
+	if m.NeedsMobile {
+		folded, err := i18n.FoldMobile(in.PayerMobile)
+		switch {
+		case strings.TrimSpace(in.PayerMobile) == "":
+			wrong = append(wrong, checkout.FieldError{Field: "payer_mobile", Code: "required"})
+		case err != nil:
+			wrong = append(wrong, checkout.FieldError{Field: "payer_mobile", Code: "bad_mobile"})
+		}
+		mobile = folded
+	}
+	if len(wrong) > 0 {
+		return "", "", &checkout.Error{Kind: checkout.Invalid, Key: "error.invalid", Fields: wrong}
+	}
+	return name, mobile, nil
+}
+
+// sendOn is phase B after a token: only a stored token sends a customer on.
+func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Actor, started gateways.Started) error {
+	refused := false
+	err := e.DB.Update(ctx, func(tx *db.Tx) error {
+		s, err := begin(tx, a.InvoiceID, by)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Attempt(a.ID)
+		if err != nil {
+			return err
+		}
+		if now.Status != checkout.AttemptCreated {
+			refused = true // swept, or its callback came before we could write: the page says what is true
+			return nil
+		}
+		if refused = s.inv.At(tx.Now()) != checkout.InvoiceOpen; refused {
+			// Paid, canceled or expired while the gateway was asked: nobody is sent to pay.
+			if err := s.moveAttempt(now, checkout.AttemptAbandoned); err != nil {
+				return err
+			}
+			err = s.event(checkout.EventAttemptAbandoned, now.ID, started.RequestID, facts{"why": "invoice_" + string(s.inv.At(tx.Now()))})
+		} else {
+			now.GatewayToken, now.RedirectedAt = started.Token, tx.Now()
+			if err := s.moveAttempt(now, checkout.AttemptRedirected); err != nil {
+				return err
+			}
+			err = s.event(checkout.EventAttemptRedirected, now.ID, started.RequestID, facts{"host": hostOf(started.Redirect)})
+		}
+		if err != nil {
+			return err
+		}
+		return s.save()
+	})
+	if err == nil && refused {
+		return errNotPayable
+	}
+	return err
+}
+
+// notStarted is phase B after a refusal or trouble: the attempt is kept as failed.
+func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkout.Actor, cause error) error {
+	var why gateways.StartError
+	if start, ok := errors.AsType[*gateways.StartError](cause); ok {
+		why = *start
+	} else {
+		why = gateways.StartError{Trouble: true, Message: "no answer", Err: cause}
+	}
+	code := why.Code
+	if code == "" {
+		code = "no_answer"
+	}
+	err := e.DB.Update(ctx, func(tx *db.Tx) error {
+		s, err := begin(tx, a.InvoiceID, by)
+		if err != nil {
+			return err
+		}
+		now, err := tx.Attempt(a.ID)
+		if err != nil {
+			return err
+		}
+		if now.Status != checkout.AttemptCreated {
+			return nil
+		}
+		now.Failure = &checkout.Failure{Stage: checkout.StageCreate, Code: code, Message: why.Message}
+		if err := s.moveAttempt(now, checkout.AttemptFailed); err != nil {
+			return err
+		}
+		err = s.event(checkout.EventAttemptFailed, now.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": why.Body})
+		if err != nil {
+			return err
+		}
+		return s.save()
+	})
+	if err != nil {
+		return err
+	}
+	return &checkout.Error{Kind: checkout.GatewayDown, Key: "error.gateway_down", Err: cause}
+}
+
+func isTrouble(err error) bool {
+	start, ok := errors.AsType[*gateways.StartError](err)
+	return !ok || start.Trouble
+}
+
+func (e *Engine) invoiceID(ctx context.Context, token string) (string, error) {
+	var id string
+	err := e.DB.View(ctx, func(tx *db.Tx) error {
+		inv, err := tx.InvoiceByToken(token)
+		if err == nil {
+			id = inv.ID
+		}
+		return err
+	})
+	return id, notFound(err)
+}
+
+// newCallbackToken makes the token of an attempt's callback address: 128 random bits and a MAC, so
+// that a token that is not in the database can still be known as ours (a restore into the past).
+func (e *Engine) newCallbackToken(gateway string) string {
+	var b [16]byte
+	if _, err := io.ReadFull(e.Random, b[:]); err != nil {
+		panic("payments: no randomness: " + err.Error())
+	}
+	return e.Box.Token(callbackDomain(gateway), b)
+}
+
+func (e *Engine) callbackURL(a *checkout.Attempt) string {
+	return e.BaseURL + "/cb/" + a.Gateway + "/" + a.CallbackToken
+}
+
+// PaymentURL is the invoice's payment link.
+func (e *Engine) PaymentURL(inv *checkout.Invoice) string { return e.BaseURL + "/i/" + inv.Token }
+
+// describe is what a gateway may show the payer: what it is for, else the invoice's number.
+func describe(inv *checkout.Invoice) string {
+	if inv.Description != "" {
+		return inv.Description
+	}
+	return inv.Number
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+// notFound turns the store's plain not-found into what people are told.
+func notFound(err error) error {
+	var already *checkout.Error
+	if err == nil || errors.As(err, &already) || !errors.Is(err, checkout.NotFound) {
+		return err
+	}
+	return &checkout.Error{Kind: checkout.NotFound, Key: "error.not_found", Err: err}
+}

@@ -1,0 +1,120 @@
+package payments
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/db"
+)
+
+// step is one act on one invoice: inside a transaction, under the invoice's lock. It collects
+// events and the invoice's new state and writes the invoice once, at the end, as a compare-and-set.
+// If the process dies before the commit, nothing of the step ever happened.
+type step struct {
+	tx      *db.Tx
+	inv     *checkout.Invoice
+	from    checkout.InvoiceStatus
+	fromSeq int64
+	by      checkout.Actor
+}
+
+// begin takes the invoice's lock. Nothing that was read before it may be decided upon.
+func begin(tx *db.Tx, invoiceID string, by checkout.Actor) (*step, error) {
+	inv, err := tx.LockInvoice(invoiceID)
+	if err != nil {
+		return nil, err
+	}
+	return &step{tx: tx, inv: inv, from: inv.Status, fromSeq: inv.EventSeq, by: by}, nil
+}
+
+// moveInvoice changes the invoice's state in memory; save writes it.
+func (s *step) moveInvoice(to checkout.InvoiceStatus) error {
+	if s.inv.Status == to {
+		return nil
+	}
+	if !s.inv.Status.CanMove(to) {
+		return fmt.Errorf("invoice %s: no move from %s to %s: %w", s.inv.ID, s.inv.Status, to, checkout.Conflict)
+	}
+	s.inv.Status = to
+	return nil
+}
+
+// moveAttempt writes an attempt's new state at once: the seat's unique index must see it.
+func (s *step) moveAttempt(a *checkout.Attempt, to checkout.AttemptStatus) error {
+	from := a.Status
+	a.Status = to
+	if err := s.tx.MoveAttempt(a, from); err != nil {
+		a.Status = from
+		return err
+	}
+	return nil
+}
+
+// save writes the invoice if anything happened to it.
+func (s *step) save() error {
+	if s.inv.EventSeq == s.fromSeq && s.inv.Status == s.from {
+		return nil
+	}
+	// A step may pass through a state (processing → open → processing when the seat is handed on);
+	// what counts for the law is where it began and where it ends.
+	from := s.from
+	if s.inv.Status != from && !from.CanMove(s.inv.Status) {
+		return fmt.Errorf("invoice %s: no move from %s to %s: %w", s.inv.ID, from, s.inv.Status, checkout.Conflict)
+	}
+	if err := s.tx.SaveInvoice(s.inv, from, s.fromSeq); err != nil {
+		return err
+	}
+	s.from, s.fromSeq = s.inv.Status, s.inv.EventSeq
+	return nil
+}
+
+// facts are an event's data. No token, no personal data beyond the card mask, no credential.
+type facts map[string]any
+
+// event appends one event to the invoice's chain.
+func (s *step) event(kind, attemptID, gatewayID string, data facts) error {
+	e, err := s.next(kind, attemptID, gatewayID, data)
+	if err != nil {
+		return err
+	}
+	return s.tx.InsertEvent(e)
+}
+
+// next makes the invoice's next event and moves the head of the chain in memory.
+func (s *step) next(kind, attemptID, gatewayID string, data facts) (*checkout.Event, error) {
+	body := []byte("{}")
+	if len(data) > 0 {
+		b, err := json.Marshal(data)
+		if err != nil {
+			return nil, fmt.Errorf("event %s: %w", kind, err)
+		}
+		body = b
+	}
+	s.inv.EventSeq++
+	e := checkout.Event{
+		InvoiceID: s.inv.ID, MerchantID: s.inv.MerchantID, Live: s.inv.Live, AttemptID: attemptID,
+		Sequence: s.inv.EventSeq, Type: kind, Actor: s.by.String(), RequestID: s.by.RequestID, GatewayID: gatewayID,
+		Data: string(body), CreatedAt: s.tx.Now(), PrevHash: s.inv.EventHash,
+	}
+	e.Hash = EventHash(&e)
+	s.inv.EventHash = e.Hash
+	return &e, nil
+}
+
+// EventHash is the SHA-256 of an event and of the hash of the one before it, base64url. No field
+// but the last can hold a line break, so that two different events never hash the same text.
+func EventHash(e *checkout.Event) string {
+	text := strings.Join([]string{
+		e.PrevHash, e.InvoiceID, strconv.FormatInt(e.Sequence, 10), e.Type, e.AttemptID, e.Actor,
+		line(e.RequestID), line(e.GatewayID), strconv.FormatInt(e.CreatedAt.UnixMilli(), 10), e.Data,
+	}, "\n")
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func line(s string) string { return strings.ReplaceAll(s, "\n", " ") }
