@@ -153,7 +153,9 @@ func (s *Simulator) caughtInWeather(w http.ResponseWriter, r *http.Request) bool
 		return false
 	}
 	luck, share := dice[0], time.Duration(dice[1])
-	spread := func(from, to time.Duration) time.Duration { return from + (to-from)*share/1000 }
+	spread := func(from, to time.Duration) time.Duration {
+		return min(from+(to-from)*share/1000, s.opt.MaxHang)
+	}
 	switch {
 	case luck < 300:
 		wait(r.Context(), spread(50*time.Millisecond, 500*time.Millisecond))
