@@ -1,0 +1,80 @@
+// Package dbtest runs one behaviour suite on both engines: SQLite always, PostgreSQL when its
+// programs are installed. It starts a throwaway server, one per test process, and gives each test
+// a database of its own.
+package dbtest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dargah/internal/db"
+)
+
+// RequireEnv lists what must not be skipped, as in CHECKOUT_TEST_REQUIRE=postgres,browser: where a
+// missing program would otherwise turn a suite green without running it.
+const RequireEnv = "CHECKOUT_TEST_REQUIRE"
+
+// Missing skips the test because what is not there, or fails it where what is required.
+func Missing(t testing.TB, what, why string) {
+	t.Helper()
+	if strings.Contains(os.Getenv(RequireEnv), what) {
+		t.Fatalf("%s is required by %s: %s", what, RequireEnv, why)
+	}
+	t.Skipf("SKIPPED without %s: %s", what, why)
+}
+
+// Run runs suite on each engine. open gives a new, migrated database, closed with the test.
+func Run(t *testing.T, suite func(t *testing.T, open func(t testing.TB) *db.DB)) {
+	t.Helper()
+	URLs(t, func(t *testing.T, fresh func(t testing.TB) string) {
+		suite(t, func(t testing.TB) *db.DB { return Open(t, db.Options{URL: fresh(t)}) })
+	})
+}
+
+// URLs runs suite on each engine. fresh gives the URL of a new, migrated database: for tests with
+// a clock of their own, or that open one database twice.
+func URLs(t *testing.T, suite func(t *testing.T, fresh func(t testing.TB) string)) {
+	t.Helper()
+	t.Run(db.SQLite, func(t *testing.T) { suite(t, SQLiteURL) })
+	t.Run(db.PostgreSQL, func(t *testing.T) {
+		NeedPostgres(t)
+		suite(t, PostgresURL)
+	})
+}
+
+// Open opens a database for the length of a test.
+func Open(t testing.TB, opts db.Options) *db.DB {
+	t.Helper()
+	d, err := db.Open(context.Background(), opts)
+	if err != nil {
+		t.Fatalf("open the database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	return d
+}
+
+// SQLiteURL gives the URL of a new, migrated SQLite file.
+func SQLiteURL(t testing.TB) string {
+	t.Helper()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "checkout.db")
+	migrate(t, url)
+	return url
+}
+
+func migrate(t testing.TB, url string) {
+	t.Helper()
+	d, err := db.Open(context.Background(), db.Options{URL: url, CreateIfEmpty: true})
+	if err != nil {
+		t.Fatalf("make a database: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatalf("close the new database: %v", err)
+	}
+}

@@ -1,0 +1,69 @@
+package db
+
+import (
+	"fmt"
+
+	"dargah/internal/app/checkout"
+)
+
+const merchantColumns = `id, slug, name, website, phone, address, email, accent, locale, created_at_ms`
+
+// InsertMerchant stores a merchant. checkout.Conflict when its slug is taken.
+func (tx *Tx) InsertMerchant(m *checkout.Merchant) error {
+	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+		m.ID, m.Slug, m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, ms(m.CreatedAt))
+	return one("insert merchant", n, err)
+}
+
+// UpdateMerchant writes a merchant's own words. checkout.NotFound when there is none.
+func (tx *Tx) UpdateMerchant(m *checkout.Merchant) error {
+	n, err := tx.exec(`UPDATE merchants SET name = $1, website = $2, phone = $3, address = $4, email = $5, accent = $6, locale = $7 WHERE id = $8`,
+		m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.ID)
+	if err == nil && n == 0 {
+		return fmt.Errorf("update merchant: %w", checkout.NotFound)
+	}
+	return one("update merchant", n, err)
+}
+
+// Merchant reads one merchant by id. checkout.NotFound when there is none.
+func (tx *Tx) Merchant(id string) (*checkout.Merchant, error) {
+	return tx.merchant(`SELECT `+merchantColumns+` FROM merchants WHERE id = $1`, id)
+}
+
+// MerchantBySlug reads one merchant by slug. checkout.NotFound when there is none.
+func (tx *Tx) MerchantBySlug(slug string) (*checkout.Merchant, error) {
+	return tx.merchant(`SELECT `+merchantColumns+` FROM merchants WHERE slug = $1`, slug)
+}
+
+func (tx *Tx) merchant(query string, arg string) (*checkout.Merchant, error) {
+	var m checkout.Merchant
+	var created int64
+	err := tx.row(query, arg).Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &created)
+	if err := none("read merchant", err); err != nil {
+		return nil, err
+	}
+	m.CreatedAt = fromMS(created)
+	return &m, nil
+}
+
+// NextInvoiceNumber takes the next number of a merchant's series in one mode; the first is 1001.
+func (tx *Tx) NextInvoiceNumber(merchantID string, live bool) (int64, error) {
+	var n int64
+	err := tx.row(`INSERT INTO invoice_numbers (merchant_id, live, last_number) VALUES ($1, $2, 1001)
+ON CONFLICT (merchant_id, live) DO UPDATE SET last_number = invoice_numbers.last_number + 1 RETURNING last_number`, merchantID, bit(live)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("next invoice number: %w", err)
+	}
+	return n, nil
+}
+
+// one turns a row count into the verdict of an INSERT … ON CONFLICT DO NOTHING.
+func one(what string, n int64, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if n != 1 {
+		return fmt.Errorf("%s: %w", what, checkout.Conflict)
+	}
+	return nil
+}

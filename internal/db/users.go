@@ -1,0 +1,67 @@
+package db
+
+import (
+	"database/sql"
+	"fmt"
+
+	"dargah/internal/app/checkout"
+)
+
+// InsertUser stores a login. checkout.Conflict when the address is taken.
+func (tx *Tx) InsertUser(u *checkout.User) error {
+	var operator any
+	if u.Operator {
+		operator = ms(tx.now)
+	}
+	n, err := tx.exec(`INSERT INTO users (id, email, password_hash, operator_at_ms, created_at_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		u.ID, u.Email, u.PasswordHash, operator, ms(u.CreatedAt))
+	return one("insert user", n, err)
+}
+
+// UserByEmail reads a login by its address in lower case. checkout.NotFound when there is none.
+func (tx *Tx) UserByEmail(email string) (*checkout.User, error) {
+	var u checkout.User
+	var operator sql.NullInt64
+	var created int64
+	err := tx.row(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE email = $1`, email).
+		Scan(&u.ID, &u.Email, &u.PasswordHash, &operator, &created)
+	if err := none("read user", err); err != nil {
+		return nil, err
+	}
+	u.Operator, u.CreatedAt = operator.Valid, fromMS(created)
+	return &u, nil
+}
+
+// CountOperators counts the logins that rule the installation.
+func (tx *Tx) CountOperators() (int, error) {
+	var n int64
+	err := tx.row(`SELECT COUNT(*) FROM users WHERE operator_at_ms IS NOT NULL`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count operators: %w", err)
+	}
+	return int(n), nil
+}
+
+// InsertMembership gives a user a role with a merchant. checkout.Conflict when they have one.
+func (tx *Tx) InsertMembership(m checkout.Membership) error {
+	n, err := tx.exec(`INSERT INTO memberships (user_id, merchant_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, m.UserID, m.MerchantID, m.Role)
+	return one("insert membership", n, err)
+}
+
+// Memberships lists a user's roles.
+func (tx *Tx) Memberships(userID string) ([]checkout.Membership, error) {
+	rows, err := tx.query(`SELECT user_id, merchant_id, role FROM memberships WHERE user_id = $1 ORDER BY merchant_id`, userID)
+	if err != nil {
+		return nil, fmt.Errorf("list memberships: %w", err)
+	}
+	defer rows.Close()
+	var list []checkout.Membership
+	for rows.Next() {
+		var m checkout.Membership
+		if err := rows.Scan(&m.UserID, &m.MerchantID, &m.Role); err != nil {
+			return nil, fmt.Errorf("list memberships: %w", err)
+		}
+		list = append(list, m)
+	}
+	return list, rows.Err()
+}
