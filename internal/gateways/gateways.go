@@ -117,6 +117,9 @@ type CallbackError struct{ Field, Problem string }
 
 func (e *CallbackError) Error() string { return e.Field + ": " + e.Problem }
 
+// Malformed marks the error for the pages, which answer 400 and may not know this package.
+func (e *CallbackError) Malformed() {}
+
 // VerifyRequest is the question about one reference.
 type VerifyRequest struct {
 	Reference  string // as received
