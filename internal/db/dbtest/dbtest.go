@@ -34,6 +34,20 @@ func Run(t *testing.T, suite func(t *testing.T, open func(t testing.TB) *db.DB))
 	})
 }
 
+// Each is Run for tests with a clock of their own: open takes options, and fills in the URL of a
+// new, migrated database when they name none.
+func Each(t *testing.T, suite func(t *testing.T, open func(opts db.Options) *db.DB)) {
+	t.Helper()
+	URLs(t, func(t *testing.T, fresh func(t testing.TB) string) {
+		suite(t, func(opts db.Options) *db.DB {
+			if opts.URL == "" {
+				opts.URL = fresh(t)
+			}
+			return Open(t, opts)
+		})
+	})
+}
+
 // URLs runs suite on each engine. fresh gives the URL of a new, migrated database: for tests with
 // a clock of their own, or that open one database twice.
 func URLs(t *testing.T, suite func(t *testing.T, fresh func(t testing.TB) string)) {
