@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"dargah/internal/gateways"
+	"dargah/internal/gateways/gatewaystest"
 )
 
 func TestMaskCard(t *testing.T) {
@@ -86,7 +87,7 @@ func FuzzRedactor(f *testing.F) {
 		if len(got) > 2048 || !utf8.ValidString(got) {
 			t.Fatalf("kept %d bytes, valid %t", len(got), utf8.ValidString(got))
 		}
-		if strings.Contains(got, "s3cretvalue") || strings.Contains(got, "6037991234567890") {
+		if strings.Contains(got, "s3cretvalue") || gatewaystest.HoldsCard(got) {
 			t.Fatalf("kept %q", got)
 		}
 		for _, c := range got {
@@ -94,7 +95,7 @@ func FuzzRedactor(f *testing.F) {
 				t.Fatalf("kept %q in %q", c, got)
 			}
 		}
-		if json.Valid(raw) && len(raw) < 500 && len(got) < 2000 && raw[0] != '"' && !json.Valid([]byte(got)) && !strings.Contains(got, `\u`) && !strings.Contains(got, "[hidden]") {
+		if json.Valid(raw) && utf8.Valid(raw) && len(raw) < 500 && len(got) < 2000 && raw[0] != '"' && !json.Valid([]byte(got)) && !strings.Contains(got, `\u`) && !strings.Contains(got, "[hidden]") {
 			t.Fatalf("%q lost its shape: %q", raw, got)
 		}
 	})

@@ -80,7 +80,7 @@ func FuzzVerify(f *testing.F) {
 		s := gatewaystest.Defaults(g)
 		s["provider_token"] = "ptoken-ptoken"
 		a := g.Verify(context.Background(), s, gateways.VerifyRequest{Reference: "123", WireAmount: 1500000, OurNumber: "N7K2", VerifyURL: s["verify_url"]})
-		if len(a.Body) > 2048 || strings.Contains(a.Body+a.Message+a.Code+a.RefNumber, "ptoken-ptoken") || strings.Contains(a.Body+a.Message+a.RefNumber+a.CardMask, "6037991234567890") {
+		if len(a.Body) > 2048 || strings.Contains(a.Body+a.Message+a.Code+a.RefNumber, "ptoken-ptoken") || gatewaystest.HoldsCard(a.Body+a.Message+a.RefNumber+a.CardMask) {
 			t.Fatalf("kept %+v", a)
 		}
 		if a.Unheard && a.Outcome != gateways.Unknown || !a.Sent || a.Status != status {
@@ -209,7 +209,7 @@ func FuzzParseCallback(f *testing.F) {
 			t.Fatalf("kept %d fields", len(claim.Fields))
 		}
 		for name, value := range claim.Fields {
-			if len(name) > 64 || len(value) > 200 || strings.Contains(value, "6037991234567890") {
+			if len(name) > 64 || len(value) > 200 || gatewaystest.HoldsCard(value) {
 				t.Fatalf("kept %q=%q", name, value)
 			}
 		}

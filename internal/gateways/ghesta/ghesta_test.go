@@ -68,7 +68,7 @@ func FuzzVerify(f *testing.F) {
 		s := gatewaystest.Defaults(g)
 		s["token"] = "secretbearer"
 		a := g.Verify(context.Background(), s, gateways.VerifyRequest{Reference: "5001", WireAmount: 1500000, OurNumber: "N7K2", VerifyURL: s["verify_url"]})
-		if len(a.Body) > 2048 || strings.Contains(a.Body+a.Message+a.Code, "secretbearer") || strings.Contains(a.Body+a.Message+a.CardMask+a.CardHash, "6037991234567890") {
+		if len(a.Body) > 2048 || strings.Contains(a.Body+a.Message+a.Code, "secretbearer") || gatewaystest.HoldsCard(a.Body+a.Message+a.CardMask+a.CardHash) {
 			t.Fatalf("kept %+v", a)
 		}
 		if a.Unheard && a.Outcome != gateways.Unknown || !a.Sent || a.Status != status || a.RequestID != "req-1" {
@@ -170,7 +170,7 @@ func FuzzParseCallback(f *testing.F) {
 			t.Fatalf("%+v", claim)
 		}
 		for name, value := range claim.Fields {
-			if len(name) > 64 || len(value) > 200 || strings.Contains(value, "6037991234567890") || (name == "code" && value != "" && value != "[hidden]") {
+			if len(name) > 64 || len(value) > 200 || gatewaystest.HoldsCard(value) || (name == "code" && value != "" && value != "[hidden]") {
 				t.Fatalf("kept %q=%q", name, value)
 			}
 		}
