@@ -62,7 +62,7 @@ var outcomeList = []outcome{
 	{"canceled_empty_reference", onlyCard, StateCanceled, gpCanceled, "", mannerAtOnce, "انصراف با trackingNumber خالی.", "Canceled; trackingNumber is empty."},
 	{"callback_wrong_invoice", onlyCard, StatePaid, 0, "", mannerAtOnce, "پرداخت می‌شود ولی invoiceNumber بازگشت دیگری است.", "Paid, but the callback names another invoiceNumber."},
 	{"canceled_empty_refid", onlyPayPing, StateCanceled, 0, "1", mannerAtOnce, "انصراف با refid خالی.", "Canceled; refid is empty."},
-	{"canceled_minus_one", onlyPayPing, StateCanceled, 0, "1", mannerAtOnce, "انصراف با refid برابر ۱-.", "Canceled; refid is -1."},
+	{"canceled_minus_one", onlyPayPing, StateCanceled, 0, "1", mannerAtOnce, "انصراف با refid برابر منفی یک.", "Canceled; refid is -1."},
 	{"get_callback", onlyPayPing, StatePaid, 0, "", mannerGet, "پرداخت می‌شود و بازگشت با GET است.", "Paid; the callback is a GET with a query."},
 	{"v3_callback", onlyPayPing, StatePaid, 0, "", mannerV3, "پرداخت می‌شود و بدنهٔ بازگشت به شکل نسخهٔ ۳ است.", "Paid; the callback has the body of the v3 interface."},
 	{"callback_pascal_keys", onlyPayPing, StatePaid, 0, "", mannerPascal, "نام فیلدهای بازگشت با حروف بزرگ آغاز می‌شود.", "Paid; the callback's field names are PascalCase."},

@@ -67,6 +67,9 @@ func (v view) Dir() string { return v.T("rtl", "ltr") }
 // Digits writes a count in the page's digits.
 func (v view) Digits(n int) string { return v.N(int64(n)) }
 
+// Ordinal counts from one.
+func (v view) Ordinal(i int) string { return v.Digits(i + 1) }
+
 // N groups a number by thousands.
 func (v view) N(n int64) string {
 	raw := strconv.FormatInt(n, 10)
