@@ -1,0 +1,157 @@
+// Package pages is the customer's face: the payment link in every state, the start of a payment,
+// the gateways' callbacks, the receipt. It parses, asks the engine once, and renders; what is
+// true about money it reads from the engine and never guesses. No cookie, no script.
+package pages
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/app/payments"
+	"dargah/internal/app/server"
+	"dargah/web/templates"
+)
+
+// Payer is what the engine does for a customer.
+type Payer interface {
+	Page(ctx context.Context, token string) (payments.Page, error)
+	Start(ctx context.Context, in payments.StartInput) (redirect string, err error)
+}
+
+// Returns is what the engine does when a gateway sends a customer back.
+type Returns interface {
+	Callback(ctx context.Context, in payments.CallbackInput) (paymentToken string, err error)
+	CallbackHome(ctx context.Context, gateway, token string) (paymentToken string, err error)
+	CallbackReject(ctx context.Context, in payments.CallbackInput, problem string)
+}
+
+// The starts of payments that one address may make. A mobile network puts thousands of customers
+// behind one address, so it is far above what people do.
+const (
+	startsPerAddress = 300
+	startsWindow     = 10 * time.Minute
+)
+
+// Pages are the customer's routes.
+type Pages struct {
+	payer   Payer
+	returns Returns
+	server  *server.Server
+	baseURL string
+	now     func() time.Time
+	starts  *server.Limiter
+}
+
+// Mount hangs the customer's routes on the server. baseURL has no trailing slash; links and QR codes
+// are built from it alone.
+func Mount(s *server.Server, engine interface {
+	Payer
+	Returns
+}, baseURL string, now func() time.Time) *Pages {
+	p := &Pages{
+		payer: engine, returns: engine, server: s, baseURL: baseURL, now: now,
+		starts: server.NewLimiter(startsPerAddress, startsWindow),
+	}
+	e := s.Echo
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		e.Add(method, "/i/:token", p.link)
+		e.Add(method, "/help", p.help)
+	}
+	e.POST("/i/:token/pay", p.pay)
+	e.GET("/cb/gardeshpay/:token", p.gardeshpay)
+	e.POST("/cb/ghesta/:token", p.ghesta)
+	// Every other method of exactly these addresses: echo asks this before its own 405.
+	e.RouteNotFound("/cb/gardeshpay/:token", p.wrongMethod("gardeshpay", http.MethodGet))
+	e.RouteNotFound("/cb/ghesta/:token", p.wrongMethod("ghesta", http.MethodPost))
+	return p
+}
+
+// maxToken bounds what is looked up; ours have 22 and 46 letters.
+const maxToken = 128
+
+// token returns the path's token. One that cannot be ours is not looked up; echo also gives a last
+// parameter everything behind it, slashes too.
+func token(c echo.Context) (string, error) {
+	t := c.Param("token")
+	if t == "" || len(t) > maxToken {
+		return "", checkout.NotFound
+	}
+	for i := range len(t) {
+		b := t[i]
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') && b != '-' && b != '_' && b != '.' && b != '~' {
+			return "", checkout.NotFound
+		}
+	}
+	return t, nil
+}
+
+// view is one customer's look at one payment link.
+type view struct {
+	payments.Page
+	l      i18n.Locale
+	asked  bool   // the language was asked for in the address, so links keep it
+	base   string // our origin
+	notice *templates.Verdict
+	form   filled
+}
+
+// filled is what the customer had typed when something was wrong.
+type filled struct {
+	gateway, name, mobile string
+	wrong                 []checkout.FieldError
+}
+
+// look reads the page and settles its language: what the address asks for, else the invoice's.
+func (p *Pages) look(c echo.Context, token string) (view, error) {
+	page, err := p.payer.Page(c.Request().Context(), token)
+	if err != nil {
+		return view{}, err
+	}
+	own, _ := i18n.ParseLocale(page.Invoice.Locale)
+	l := server.Locale(c, own)
+	return view{Page: page, l: l, asked: l != own, base: p.baseURL}, nil
+}
+
+// home is the address of the payment link, in the reader's language.
+func (v *view) home() string { return home(v.Invoice.Token, v.l, v.asked) }
+
+func home(token string, l i18n.Locale, asked bool) string {
+	if asked {
+		return "/i/" + token + "?lang=" + string(l)
+	}
+	return "/i/" + token
+}
+
+// link is GET /i/{token}: safe to fetch any number of times, it changes nothing.
+func (p *Pages) link(c echo.Context) error {
+	t, err := token(c)
+	if err != nil {
+		return err
+	}
+	v, err := p.look(c, t)
+	if err != nil {
+		return err
+	}
+	return v.render(c, http.StatusOK)
+}
+
+func (v *view) render(c echo.Context, status int) error {
+	state := v.state()
+	if state == statePaid {
+		return server.Render(c, status, templates.ReceiptPage(v.receipt()))
+	}
+	if state == stateConfirming {
+		c.Response().Header().Set("Refresh", v.refresh())
+	}
+	return server.Render(c, status, templates.CheckoutPage(v.checkout(state)))
+}
+
+func (p *Pages) help(c echo.Context) error {
+	l := server.Locale(c, i18n.FA)
+	return server.Render(c, http.StatusOK, templates.Help(templates.Sheet{L: l, Title: l.T("help.title"), Switch: "/help"}))
+}

@@ -1,0 +1,92 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/app/payments"
+	"dargah/internal/app/server"
+	"dargah/web/templates"
+)
+
+// pay is POST /i/{token}/pay: the only thing that starts a payment. Everything that goes wrong is
+// the same page again, with the values kept and one plain sentence.
+func (p *Pages) pay(c echo.Context) error {
+	t, err := token(c)
+	if err != nil {
+		return err
+	}
+	if p.server.CrossSite(c.Request()) {
+		return p.refuse(c, t, http.StatusForbidden)
+	}
+	form, _, err := server.ReadForm(c)
+	if err != nil {
+		return p.refuse(c, t, server.StatusOf(err))
+	}
+	in := payments.StartInput{
+		Token: t, Gateway: form.Get("gateway"),
+		PayerName: i18n.CleanText(form.Get("payer_name")), PayerMobile: i18n.CleanText(form.Get("payer_mobile")),
+		RequestID: server.RequestID(c.Request().Context()),
+	}
+	if ok, wait := p.starts.Allow(p.server.ClientAddr(c), p.now()); !ok {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return p.again(c, in, checkout.Fail(checkout.TooMany, "error.too_fast"))
+	}
+	if i18n.LuhnCard(in.PayerName) {
+		in.PayerName = "" // not even shown back: it must not stand on any page of ours
+		return p.again(c, in, checkout.WrongField("payer_name", "card"))
+	}
+	// The attempt is stored before the gateway is asked. A customer who closes the tab in between must
+	// not leave us without the gateway's answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), time.Minute)
+	defer cancel()
+	redirect, err := p.payer.Start(ctx, in)
+	if err != nil {
+		return p.again(c, in, err)
+	}
+	return c.Redirect(http.StatusSeeOther, redirect)
+}
+
+// again answers a start that did not happen.
+func (p *Pages) again(c echo.Context, in payments.StartInput, cause error) error {
+	kind := checkout.KindOf(cause)
+	switch kind {
+	case checkout.Conflict, checkout.Invalid, checkout.GatewayDown, checkout.TooMany:
+	default:
+		return cause
+	}
+	v, err := p.look(c, in.Token)
+	if err != nil {
+		return err
+	}
+	if kind == checkout.Conflict || !payable(v.state()) {
+		return c.Redirect(http.StatusSeeOther, v.home())
+	}
+	v.form = filled{gateway: in.Gateway, name: in.PayerName, mobile: in.PayerMobile}
+	var e *checkout.Error
+	switch {
+	case kind == checkout.GatewayDown:
+		v.notice = v.down(in.Gateway)
+	case kind == checkout.TooMany:
+		v.notice = &templates.Verdict{Tone: templates.Notice, Focus: true, Title: v.l.T("state.fast.title"), Texts: plain(v.l.T("state.fast.text"))}
+	case errors.As(cause, &e):
+		v.form.wrong = e.Fields
+	}
+	return v.render(c, server.Status(kind))
+}
+
+// payable are the states whose page has the form.
+func payable(s string) bool { return s == statePayable || s == stateElsewhere || s == stateUnavailable }
+
+// refuse answers a form that was not even read, with the way back when the link is a true one.
+func (p *Pages) refuse(c echo.Context, token string, status int) error {
+	return server.Fail(c, status, p.way(c, token))
+}

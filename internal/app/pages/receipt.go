@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"rsc.io/qr"
+
+	"dargah/internal/app/i18n"
+	"dargah/web/templates"
+)
+
+// receipt is the view model of a paid invoice. It shows nothing of the payer: whoever holds the link
+// may show it around.
+func (v *view) receipt() templates.Receipt {
+	inv := v.Invoice
+	amount, paidAt := inv.Amount, inv.PaidAt
+	if inv.Payment != nil {
+		amount = inv.Payment.Amount
+		if !inv.Payment.PaidAt.IsZero() {
+			paidAt = inv.Payment.PaidAt
+		}
+	}
+	brand := v.brand()
+	out := templates.Receipt{
+		Sheet: v.sheet(), Brand: brand, Test: !inv.Live,
+		Amount: i18n.Toman(v.l, amount), Rial: i18n.RialAmount(v.l, amount), Words: i18n.InWords(v.l, amount),
+		Date: i18n.DateLong(v.l, paidAt), OtherDate: otherDate(v.l, paidAt), Machine: paidAt.In(i18n.Tehran()).Format(time.RFC3339),
+		Seal: templates.Seal(inv.ID), Facts: v.receiptFacts(), Unclaimed: v.unclaimed(),
+		Host: site(v.base), Actions: v.backToShop(false),
+		Contact: templates.Contact{Name: brand.Name, Phone: v.Merchant.Phone, Email: v.Merchant.Email, Address: i18n.CleanText(v.Merchant.Address)},
+	}
+	out.Title = v.l.T("state.paid.title", "amount", out.Amount, "merchant", brand.Name)
+	out.QR, out.Modules = qrPath(v.base + "/i/" + inv.Token)
+	if inv.Payment != nil && inv.Payment.Manual {
+		out.Notes = []string{v.l.T("receipt.manual")}
+	}
+	return out
+}
+
+// otherDate is the moment in the other calendar: Gregorian beside Jalali, and the reverse.
+func otherDate(l i18n.Locale, t time.Time) string {
+	if l == i18n.FA {
+		return i18n.DateLong(i18n.EN, t)
+	}
+	y, m, d := i18n.Jalali(t)
+	return strconv.Itoa(d) + " " + i18n.MonthName(i18n.EN, m) + " " + strconv.Itoa(y)
+}
+
+func (v *view) receiptFacts() []templates.Fact {
+	inv := v.Invoice
+	var list []templates.Fact
+	add := func(label, value string, copied bool, small string) {
+		if value != "" {
+			list = append(list, templates.Fact{Label: label, Value: value, Copy: copied, Small: small})
+		}
+	}
+	count := ""
+	if n := len(inv.Items); n > 0 {
+		count = v.l.T("pay.items_count", "count", i18n.Digits(v.l, strconv.Itoa(n)))
+	}
+	if inv.Reference == "" {
+		add(v.l.T("fact.for"), i18n.CleanText(inv.Description), false, count)
+	} else {
+		add(v.l.T("fact.for"), i18n.CleanText(inv.Description), false, "")
+		add(v.l.T("fact.order"), inv.Reference, true, count)
+	}
+	if p := inv.Payment; p != nil {
+		if p.Gateway != ghesta { // Ghesta's answer names no card of the customer's purchase
+			add(v.l.T("fact.card"), p.CardMask, true, i18n.Bank(v.l, p.CardMask))
+		}
+		add(v.l.T("fact.ref"), p.RefNumber, true, "")
+		if p.TrackingNumber != p.RefNumber { // Ghesta has one number for both
+			add(v.l.T("fact.tracking"), p.TrackingNumber, true, "")
+		}
+		add(v.l.T("fact.gateway"), v.method(p.Gateway), false, "")
+	}
+	add(v.l.T("fact.invoice"), inv.Number, true, "")
+	if inv.AmountRefunded > 0 {
+		add(v.l.T("fact.refunded"), v.toman(inv.AmountRefunded), false, "")
+	}
+	return list
+}
+
+// qrMargin is the quiet zone around the code, in modules; the page is light around it.
+const qrMargin = 2
+
+// qrPath draws a QR code as one SVG path of runs, and returns the viewBox it stands in. An address
+// too long for a code gives none: the receipt is whole without it.
+func qrPath(address string) (path, box string) {
+	code, err := qr.Encode(address, qr.M)
+	if err != nil {
+		return "", ""
+	}
+	var b strings.Builder
+	b.Grow(code.Size * code.Size * 4)
+	for y := range code.Size {
+		for x := 0; x < code.Size; {
+			run := 0
+			for code.Black(x+run, y) { // outside the code is white
+				run++
+			}
+			if run == 0 {
+				x++
+				continue
+			}
+			w := strconv.Itoa(run)
+			b.WriteString("M" + strconv.Itoa(x) + " " + strconv.Itoa(y) + "h" + w + "v1h-" + w + "z")
+			x += run
+		}
+	}
+	side := strconv.Itoa(code.Size + 2*qrMargin)
+	margin := strconv.Itoa(-qrMargin)
+	return b.String(), margin + " " + margin + " " + side + " " + side
+}
