@@ -21,9 +21,9 @@ import (
 // each runs a test of the engine on both storage engines.
 func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	dbtest.Each(t, func(t *testing.T, open func(o db.Options) *db.DB) {
+	dbtest.URLs(t, func(t *testing.T, fresh func(t testing.TB) string) {
 		c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
-		test(t, newWorld(t, open(db.Options{Now: c.now}), c))
+		test(t, newWorld(t, dbtest.Open(t, db.Options{URL: fresh(t), Now: c.now}), c))
 	})
 }
 
@@ -640,6 +640,7 @@ func TestStart_InvoicePaidWhileTheGatewayWasAsked(t *testing.T) {
 		inv := w.invoice(1_500_000)
 		a := w.start(inv, "ghesta")
 		w.card.onStart = func() { w.mustBack(a, "2222") }
+		w.clock.add(time.Second)
 		_, err := w.Start(t.Context(), payments.StartInput{Token: inv.Token, Gateway: "gardeshpay"})
 		if !errors.Is(err, checkout.Conflict) {
 			t.Errorf("sent on to pay twice: %v", err)

@@ -173,7 +173,7 @@ func (w *world) engine() *payments.Engine {
 	both := map[string]gateways.Gateway{"gardeshpay": w.card, "ghesta": w.ins}
 	return payments.New(payments.Options{
 		DB: w.db, Box: testBox(), BaseURL: "https://pay.example", Live: both, Test: both,
-		Breaker: gateways.NewBreaker(w.clock.now), AttemptTTL: 30 * time.Minute, Now: w.clock.now, Random: rand.Reader,
+		Breaker: &gateways.Breaker{Now: w.clock.now}, AttemptTTL: 30 * time.Minute, Now: w.clock.now, Random: rand.Reader,
 		Log: slog.New(slog.DiscardHandler),
 		Spawn: func(fn func(context.Context)) bool {
 			if w.draining {
@@ -201,6 +201,7 @@ func (w *world) invoice(amount int64, change ...func(*payments.NewInvoice)) chec
 // start begins an attempt and returns it as the store has it.
 func (w *world) start(inv checkout.Invoice, gateway string) checkout.Attempt {
 	w.Helper()
+	w.clock.add(time.Millisecond) // "later" is told by the clock
 	if _, err := w.Start(w.Context(), payments.StartInput{Token: inv.Token, Gateway: gateway}); err != nil {
 		w.Fatal(err)
 	}
@@ -287,11 +288,25 @@ func (w *world) work() {
 	}
 }
 
-// pass lets time go by in steps of a second, working and sweeping at each.
+// pass lets time go by, from one due job to the next, sweeping and working at each.
 func (w *world) pass(d time.Duration) {
 	w.Helper()
-	for range int(d / time.Second) {
-		w.clock.add(time.Second)
+	w.work()
+	end := w.clock.now().Add(d)
+	for w.clock.now().Before(end) {
+		var next time.Time
+		err := w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+			next, err = tx.NextJobAt([]string{payments.JobVerify})
+			return err
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		now := w.clock.now()
+		if next.IsZero() || next.After(end) {
+			next = end
+		}
+		w.clock.add(max(next.Sub(now), time.Second))
 		if err := w.Sweep(w.Context()); err != nil {
 			w.Fatal(err)
 		}
