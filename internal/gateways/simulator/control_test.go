@@ -136,6 +136,23 @@ func TestServeHTTP_InMemory(t *testing.T) {
 	}
 }
 
+func TestServeHTTP_WithoutBody(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, path := range []string{"/provider/payment/getToken", "/v2/pay/verify", "/provider/payment/redirect/1"} {
+		req, err := http.NewRequest("POST", "http://x"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "bearer shop")
+		rec := httptest.NewRecorder()
+		w.sim.ServeHTTP(rec, req)
+		if rec.Code == 500 || rec.Body.Len() == 0 {
+			t.Errorf("%s: %d %q", path, rec.Code, rec.Body)
+		}
+	}
+}
+
 // While one answer hangs, everybody else is served.
 func TestHang_HoldsNobodyUp(t *testing.T) {
 	w := newWorld(t, func(o *simulator.Options) { o.MaxHang = time.Hour })

@@ -147,7 +147,14 @@ func (sw Switches) check() error {
 }
 
 // ServeHTTP answers as both vendors.
-func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.all.ServeHTTP(w, r) }
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil {
+		// A client's request that is served in memory; one from the network always has a body.
+		r = r.WithContext(r.Context())
+		r.Body = http.NoBody
+	}
+	s.all.ServeHTTP(w, r)
+}
 
 // Pages serves only what a browser needs. An application that reaches the calls in memory mounts this in
 // public, so that strangers cannot fill the ledger.
