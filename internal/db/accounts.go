@@ -7,17 +7,53 @@ import (
 	"dargah/internal/app/checkout"
 )
 
+const accountColumns = `id, merchant_id, live, gateway, settings, sealed, updated_at_ms`
+
 // GatewayAccount reads a merchant's account. checkout.NotFound when nobody has set it up.
 func (tx *Tx) GatewayAccount(merchantID string, live bool, gateway string) (*checkout.GatewayAccount, error) {
-	a := checkout.GatewayAccount{MerchantID: merchantID, Live: live, Gateway: gateway}
-	var settings, sealed string
-	var updated int64
-	err := tx.row(`SELECT id, settings, sealed, updated_at_ms FROM gateway_accounts WHERE merchant_id = $1 AND live = $2 AND gateway = $3`,
-		merchantID, bit(live), gateway).Scan(&a.ID, &settings, &sealed, &updated)
+	a, err := scanAccount(tx.row(`SELECT `+accountColumns+` FROM gateway_accounts WHERE merchant_id = $1 AND live = $2 AND gateway = $3`,
+		merchantID, bit(live), gateway))
 	if err := none("read gateway account", err); err != nil {
 		return nil, err
 	}
-	a.UpdatedAt = fromMS(updated)
+	return a, nil
+}
+
+// GatewayAccounts lists a merchant's accounts in one mode.
+func (tx *Tx) GatewayAccounts(merchantID string, live bool) ([]checkout.GatewayAccount, error) {
+	return tx.accounts(`SELECT `+accountColumns+` FROM gateway_accounts WHERE merchant_id = $1 AND live = $2 ORDER BY gateway`, merchantID, bit(live))
+}
+
+// AllGatewayAccounts lists every account, for sealing their secrets under a new key.
+func (tx *Tx) AllGatewayAccounts() ([]checkout.GatewayAccount, error) {
+	return tx.accounts(`SELECT ` + accountColumns + ` FROM gateway_accounts ORDER BY id`)
+}
+
+func (tx *Tx) accounts(query string, args ...any) ([]checkout.GatewayAccount, error) {
+	rows, err := tx.query(query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list gateway accounts: %w", err)
+	}
+	defer rows.Close()
+	var list []checkout.GatewayAccount
+	for rows.Next() {
+		a, err := scanAccount(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list gateway accounts: %w", err)
+		}
+		list = append(list, *a)
+	}
+	return list, rows.Err()
+}
+
+func scanAccount(row scanner) (*checkout.GatewayAccount, error) {
+	var a checkout.GatewayAccount
+	var settings, sealed string
+	var live, updated int64
+	if err := row.Scan(&a.ID, &a.MerchantID, &live, &a.Gateway, &settings, &sealed, &updated); err != nil {
+		return nil, err
+	}
+	a.Live, a.UpdatedAt = live == 1, fromMS(updated)
 	if err := json.Unmarshal([]byte(settings), &a.Settings); err != nil {
 		return nil, fmt.Errorf("settings of %s: %w", a.ID, err)
 	}

@@ -24,9 +24,15 @@ var ErrOutcomeUnknown = errors.New("outcome of the commit is unknown")
 // ErrClosed: the database was closed.
 var ErrClosed = errors.New("database is closed")
 
-// IsUnique reports whether err is a violated unique index or primary key. It is for tests and for
-// the log: inside a transaction a violation is never caught, because PostgreSQL aborts it.
+var errTaken = errors.New("already there")
+
+// IsUnique reports whether err says that a row with that key is there already. It is asked about
+// the result of Update: inside a transaction a violation is never caught, because PostgreSQL
+// aborts it.
 func IsUnique(err error) bool {
+	if errors.Is(err, errTaken) {
+		return true
+	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY

@@ -73,7 +73,10 @@ func scanKey(row scanner) (*checkout.APIKey, error) {
 	if err := row.Scan(&k.ID, &k.MerchantID, &live, &k.Name, &scopes, &created, &used, &revoked); err != nil {
 		return nil, err
 	}
-	k.Live, k.Scopes, k.CreatedAt = live == 1, strings.Split(scopes, ","), fromMS(created)
+	k.Live, k.CreatedAt = live == 1, fromMS(created)
+	if scopes != "" {
+		k.Scopes = strings.Split(scopes, ",")
+	}
 	k.LastUsedAt, k.RevokedAt = fromNullMS(used), fromNullMS(revoked)
 	return &k, nil
 }

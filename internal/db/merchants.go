@@ -35,11 +35,36 @@ func (tx *Tx) MerchantBySlug(slug string) (*checkout.Merchant, error) {
 	return tx.merchant(`SELECT `+merchantColumns+` FROM merchants WHERE slug = $1`, slug)
 }
 
+// Merchants lists all merchants by slug.
+func (tx *Tx) Merchants() ([]checkout.Merchant, error) {
+	rows, err := tx.query(`SELECT ` + merchantColumns + ` FROM merchants ORDER BY slug`)
+	if err != nil {
+		return nil, fmt.Errorf("list merchants: %w", err)
+	}
+	defer rows.Close()
+	var list []checkout.Merchant
+	for rows.Next() {
+		m, err := scanMerchant(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list merchants: %w", err)
+		}
+		list = append(list, *m)
+	}
+	return list, rows.Err()
+}
+
 func (tx *Tx) merchant(query string, arg string) (*checkout.Merchant, error) {
+	m, err := scanMerchant(tx.row(query, arg))
+	if err := none("read merchant", err); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func scanMerchant(row scanner) (*checkout.Merchant, error) {
 	var m checkout.Merchant
 	var created int64
-	err := tx.row(query, arg).Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &created)
-	if err := none("read merchant", err); err != nil {
+	if err := row.Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &created); err != nil {
 		return nil, err
 	}
 	m.CreatedAt = fromMS(created)
@@ -63,7 +88,7 @@ func one(what string, n int64, err error) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if n != 1 {
-		return fmt.Errorf("%s: %w", what, checkout.Conflict)
+		return fmt.Errorf("%s: %w: %w", what, checkout.Conflict, errTaken)
 	}
 	return nil
 }

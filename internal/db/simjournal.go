@@ -2,9 +2,16 @@ package db
 
 import "fmt"
 
-// AppendSimulatorEntry adds an entry to the simulated gateways' journal. Its bytes are theirs.
+// AppendSimulatorEntry adds an entry to the simulated gateways' journal. Its bytes are theirs. The
+// last number stands in a row of its own: two servers on PostgreSQL would read the same MAX(seq).
 func (tx *Tx) AppendSimulatorEntry(entry []byte) error {
-	_, err := tx.exec(`INSERT INTO simulator_journal (seq, entry) SELECT COALESCE(MAX(seq), 0) + 1, $1 FROM simulator_journal`, string(entry))
+	var seq int64
+	err := tx.row(`INSERT INTO settings (name, value) VALUES ('simulator.last_entry', '1')
+ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1 AS TEXT) RETURNING CAST(value AS BIGINT)`).Scan(&seq)
+	if err != nil {
+		return fmt.Errorf("number simulator entry: %w", err)
+	}
+	_, err = tx.exec(`INSERT INTO simulator_journal (seq, entry) VALUES ($1, $2)`, seq, string(entry))
 	if err != nil {
 		return fmt.Errorf("append simulator entry: %w", err)
 	}

@@ -20,16 +20,36 @@ func (tx *Tx) InsertUser(u *checkout.User) error {
 
 // UserByEmail reads a login by its address in lower case. checkout.NotFound when there is none.
 func (tx *Tx) UserByEmail(email string) (*checkout.User, error) {
+	return tx.user(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE email = $1`, email)
+}
+
+// User reads a login by id. checkout.NotFound when there is none.
+func (tx *Tx) User(id string) (*checkout.User, error) {
+	return tx.user(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE id = $1`, id)
+}
+
+func (tx *Tx) user(query, arg string) (*checkout.User, error) {
 	var u checkout.User
 	var operator sql.NullInt64
 	var created int64
-	err := tx.row(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE email = $1`, email).
-		Scan(&u.ID, &u.Email, &u.PasswordHash, &operator, &created)
+	err := tx.row(query, arg).Scan(&u.ID, &u.Email, &u.PasswordHash, &operator, &created)
 	if err := none("read user", err); err != nil {
 		return nil, err
 	}
 	u.Operator, u.CreatedAt = operator.Valid, fromMS(created)
 	return &u, nil
+}
+
+// SetPassword changes a login's password hash. checkout.NotFound when there is none.
+func (tx *Tx) SetPassword(userID, hash string) error {
+	n, err := tx.exec(`UPDATE users SET password_hash = $1 WHERE id = $2`, hash, userID)
+	if err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("set password: %w", checkout.NotFound)
+	}
+	return nil
 }
 
 // CountOperators counts the logins that rule the installation.
