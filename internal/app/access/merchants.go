@@ -33,17 +33,10 @@ func (a *Access) CreateMerchant(ctx context.Context, in NewMerchant) (checkout.M
 		return checkout.Merchant{}, err
 	}
 	err = a.DB.Update(ctx, func(tx *db.Tx) error {
-		_, err := tx.MerchantBySlug(m.Slug)
-		if err == nil {
-			return checkout.WrongField("slug", "taken")
-		}
-		if !errors.Is(err, checkout.NotFound) {
-			return err
-		}
 		m.ID, m.CreatedAt = checkout.NewID(checkout.PrefixMerchant, tx.Now(), a.Random), tx.Now()
 		return tx.InsertMerchant(&m)
 	})
-	if db.IsUnique(err) { // another one took the slug while we looked
+	if errors.Is(err, checkout.Conflict) {
 		err = checkout.WrongField("slug", "taken")
 	}
 	if err != nil {

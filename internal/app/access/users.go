@@ -48,13 +48,6 @@ func (a *Access) CreateUser(ctx context.Context, in NewUser) (checkout.User, err
 		return checkout.User{}, fmt.Errorf("create user: %w", err)
 	}
 	err = a.DB.Update(ctx, func(tx *db.Tx) error {
-		_, err := tx.UserByEmail(u.Email)
-		if err == nil {
-			return checkout.WrongField("email", "taken")
-		}
-		if !errors.Is(err, checkout.NotFound) {
-			return err
-		}
 		u.ID, u.CreatedAt = checkout.NewID(checkout.PrefixUser, tx.Now(), a.Random), tx.Now()
 		if err := tx.InsertUser(&u); err != nil {
 			return err
@@ -68,7 +61,7 @@ func (a *Access) CreateUser(ctx context.Context, in NewUser) (checkout.User, err
 		}
 		return tx.InsertMembership(checkout.Membership{UserID: u.ID, MerchantID: m.ID, Role: in.Role})
 	})
-	if db.IsUnique(err) { // another one took the address while we looked
+	if errors.Is(err, checkout.Conflict) {
 		err = checkout.WrongField("email", "taken")
 	}
 	if err != nil {

@@ -29,7 +29,7 @@ func list[T, W any](items []T, next string, shape func(*T) W) (answer, error) {
 
 // invoice is an invoice's shape with its payment link.
 func (a *API) invoice(inv *checkout.Invoice) wire.Invoice {
-	return wire.NewInvoice(inv, a.Engine.PaymentURL(*inv))
+	return wire.NewInvoice(inv, a.Engine.PaymentURL(inv))
 }
 
 // render renders what the engine returned.

@@ -30,7 +30,7 @@ type Engine interface {
 	Invoices
 	Attempts
 	// PaymentURL is the payment link of an invoice.
-	PaymentURL(inv checkout.Invoice) string
+	PaymentURL(inv *checkout.Invoice) string
 }
 
 // Invoices is the engine's part about invoices.

@@ -18,6 +18,12 @@ var (
 	customerMembers = []string{"name", "mobile", "email"}
 	itemMembers     = []string{"title", "quantity", "unit_amount"}
 	resolveMembers  = []string{"outcome", "note", "ref_number"}
+
+	// membersOf names them by their schema, for the document.
+	membersOf = map[string][]string{
+		"InvoiceCreate": createMembers, "InvoiceUpdate": updateMembers, "InvoiceCustomer": customerMembers,
+		"InvoiceItem": itemMembers, "AttemptResolve": resolveMembers, "Nothing": nil,
+	}
 )
 
 func readCreate(body *node) (payments.NewInvoice, error) {

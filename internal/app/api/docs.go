@@ -132,11 +132,10 @@ func (a *API) describeRoute(doc *huma.OpenAPI, r *route) (docsOperation, error) 
 		d.Parameters = append(d.Parameters, docsField{p.Name, p.In + ", " + kindOfSchema(p.Schema), plain(p.Description), p.Required})
 	}
 	if r.takes.typ != nil {
-		s := doc.Components.Schemas.Map()[r.takes.typ.Name()]
-		if s == nil {
-			return d, fmt.Errorf("render docs: no schema of %s", r.takes.typ.Name())
+		var err error
+		if d.Members, err = bodyFields(doc.Components.Schemas, r.takes.typ.Name()); err != nil {
+			return d, err
 		}
-		d.Members = membersOf(s)
 	}
 	var refusals []string
 	for _, status := range slices.Sorted(slices.Values(append([]int{401, 403, 429, 503}, r.errors...))) {
@@ -152,30 +151,31 @@ func (a *API) describeRoute(doc *huma.OpenAPI, r *route) (docsOperation, error) 
 	return d, err
 }
 
-func membersOf(s *huma.Schema) []docsField {
-	var out []docsField
-	for name, p := range s.Properties {
-		out = append(out, docsField{name, kindOfSchema(p), plain(p.Description), slices.Contains(s.Required, name)})
+// bodyFields lists the members of a body in the order of the contract.
+func bodyFields(reg huma.Registry, name string) ([]docsField, error) {
+	schema := reg.Map()[name]
+	if schema == nil {
+		return nil, fmt.Errorf("render docs: no schema of %s", name)
 	}
-	slices.SortFunc(out, func(x, y docsField) int {
-		if x.Required != y.Required {
-			if x.Required {
-				return -1
-			}
-			return 1
+	var out []docsField
+	for _, member := range membersOf[name] {
+		p := schema.Properties[member]
+		if p == nil {
+			return nil, fmt.Errorf("render docs: %s has no %s", name, member)
 		}
-		return strings.Compare(x.Name, y.Name)
-	})
-	return out
+		out = append(out, docsField{member, kindOfSchema(p), plain(p.Description), slices.Contains(schema.Required, member)})
+	}
+	return out, nil
 }
 
 // kindOfSchema says a type in a word or two.
 func kindOfSchema(s *huma.Schema) string {
 	switch {
-	case s == nil:
-		return ""
-	case s.Ref != "" || len(s.OneOf) > 0:
-		return "object"
+	case s.Ref != "":
+		name := s.Ref[strings.LastIndex(s.Ref, "/")+1:]
+		return "object of " + strings.Join(membersOf[name], ", ")
+	case len(s.OneOf) > 0:
+		return kindOfSchema(s.OneOf[0])
 	case len(s.Enum) > 0:
 		var words []string
 		for _, e := range s.Enum {
@@ -183,7 +183,7 @@ func kindOfSchema(s *huma.Schema) string {
 		}
 		return strings.Join(words, " | ")
 	case s.Type == "array":
-		return "list of " + kindOfSchema(s.Items)
+		return "list: " + kindOfSchema(s.Items)
 	case s.Format == "date-time":
 		return "RFC 3339 time"
 	default:

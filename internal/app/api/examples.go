@@ -36,7 +36,7 @@ type InvoiceUpdate struct {
 	ExpiresAt   *time.Time        `json:"expires_at,omitempty"`
 	ReturnURL   *string           `json:"return_url,omitempty" format:"uri" nullable:"true"`
 	Locale      string            `json:"locale,omitempty" enum:"fa,en"`
-	Metadata    map[string]string `json:"metadata,omitempty" doc:"Replaced as a whole."`
+	Metadata    map[string]string `json:"metadata,omitempty" nullable:"true" doc:"Replaced as a whole."`
 }
 
 // InvoiceCustomer is who is asked to pay.

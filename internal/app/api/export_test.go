@@ -46,10 +46,7 @@ var (
 )
 
 // The members that each body takes, by the name of its schema.
-var Members = map[string][]string{
-	"InvoiceCreate": createMembers, "InvoiceUpdate": updateMembers, "InvoiceCustomer": customerMembers,
-	"InvoiceItem": itemMembers, "AttemptResolve": resolveMembers,
-}
+var Members = membersOf
 
 // Language is the language of an Accept-Language.
 func Language(accept string) string { return string(language(accept)) }

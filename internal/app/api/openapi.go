@@ -60,25 +60,30 @@ type content struct {
 func of[T any](example any) content { return content{reflect.TypeFor[T](), example} }
 
 func (c content) media(reg huma.Registry) *huma.MediaType {
-	return &huma.MediaType{Schema: orNull(reg, reg.Schema(c.typ, true, "")), Example: c.example}
+	m := &huma.MediaType{Schema: reg.Schema(c.typ, true, ""), Example: c.example}
+	correct(reg)
+	return m
 }
 
 // nullable are the members that hold an object or null; huma can say that of scalars only.
 var nullable = map[string][]string{"Invoice": {"customer", "payment"}, "Attempt": {"failure"}, "InvoiceCreate": {"customer"}, "InvoiceUpdate": {"customer"}}
 
-func orNull(reg huma.Registry, s *huma.Schema) *huma.Schema {
-	for name, members := range nullable {
-		schema := reg.Map()[name]
-		if schema == nil {
-			continue
+// correct says in the schemas what huma cannot: objects that may be null, and that our answers may
+// grow members, while the bodies that we take may have no others.
+func correct(reg huma.Registry) {
+	for name, schema := range reg.Map() {
+		if data := schema.Properties["data"]; name == "Event" && data != nil {
+			data.Type = "object"
 		}
-		for _, m := range members {
+		if _, taken := membersOf[name]; !taken {
+			schema.AdditionalProperties = nil
+		}
+		for _, m := range nullable[name] {
 			if p := schema.Properties[m]; p != nil && p.Ref != "" {
 				schema.Properties[m] = &huma.Schema{Description: p.Description, OneOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}}
 			}
 		}
 	}
-	return s
 }
 
 // document writes a route into the OpenAPI document.
@@ -173,11 +178,11 @@ func paging() []*huma.Param {
 func invoiceFilters() []*huma.Param {
 	return []*huma.Param{
 		query("status", "Only invoices in this state.", "paid", invoiceStatuses()...),
-		query("gateway", "Only invoices that this gateway has an attempt of.", "ghesta", "gardeshpay", "ghesta"),
+		query("gateway", "Only invoices that this gateway may take.", "ghesta", "gardeshpay", "ghesta"),
 		query("reference", "Only invoices with exactly this reference of yours.", "1024"),
 		query("q", "A number, reference or id, exactly.", "1001"),
 		moment("created_from", "Created at this time or later.", "2026-11-01T00:00:00Z"),
-		moment("created_to", "Created before this time.", "2026-12-01T00:00:00Z"),
+		moment("created_to", "Created at this time or earlier.", "2026-12-01T00:00:00Z"),
 	}
 }
 

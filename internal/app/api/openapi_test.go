@@ -295,6 +295,9 @@ func TestOpenAPI_BodiesAreThoseRead(t *testing.T) {
 	d := openDocument(t, shelf(t))
 	for name, members := range api.Members {
 		var described []string
+		if len(members) == 0 {
+			continue // a body without members has no properties either
+		}
 		for p := range at(t, map[string]any(d), "components", "schemas", name, "properties").(map[string]any) {
 			described = append(described, p)
 		}
