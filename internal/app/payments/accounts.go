@@ -97,7 +97,10 @@ func (e *Engine) account(tx *db.Tx, sc Scope, name string) (*account, error) {
 		}
 	}
 	if !sc.Live {
-		maps.Copy(a.settings, e.TestSettings[name])
+		for k, v := range e.TestSettings[name] {
+			// The simulator's merchants differ only in the unit they were told to use.
+			a.settings[k] = strings.ReplaceAll(v, "{amount_unit}", a.unit())
+		}
 	}
 	return a, nil
 }

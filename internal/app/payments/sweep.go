@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
@@ -20,6 +21,17 @@ func (e *Engine) Sweep(ctx context.Context) error {
 		e.sweep(ctx, (*db.Tx).ExpiringInvoices, e.expire),
 		e.sweep(ctx, (*db.Tx).AbandoningAttempts, e.abandon),
 	)
+}
+
+// keysLive is how long an idempotency key is remembered (CONTRACT §7).
+const keysLive = 24 * time.Hour
+
+// Prune forgets idempotency keys whose time has passed.
+func (e *Engine) Prune(ctx context.Context) error {
+	return e.DB.Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.PruneIdempotency(tx.Now().Add(-keysLive))
+		return err
+	})
 }
 
 // sweep acts on each due row in a transaction of its own: one that fails keeps none of the others.
