@@ -1,0 +1,230 @@
+// Package app is the roof of the house: it reads the environment, wires every room, starts them,
+// and drains them when the process is asked to stop. Nobody else imports everything.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"dargah/internal/app/access"
+	"dargah/internal/app/api"
+	"dargah/internal/app/pages"
+	"dargah/internal/app/payments"
+	"dargah/internal/app/seal"
+	"dargah/internal/app/server"
+	"dargah/internal/app/worker"
+	"dargah/internal/db"
+	"dargah/internal/gateways"
+	"dargah/internal/gateways/gardeshpay"
+	"dargah/internal/gateways/ghesta"
+	"dargah/internal/gateways/simulator"
+)
+
+const (
+	// sweepEvery is how late an invoice may be written down as expired, or an attempt as abandoned.
+	sweepEvery = 2 * time.Second
+	// verifiers is how many verify calls run at once; each waits for a gateway and costs little.
+	verifiers = 16
+	// drainSlack is what a verify needs beyond the gateway's own time-out, to write its answer down.
+	drainSlack = 5 * time.Second
+
+	// How often one API key may call: far above what a shop needs; it stops a program that runs wild.
+	apiPerSecond = 2000
+	apiBurst     = 2000
+
+	simulatorPath = "/simulator"
+)
+
+// Options are what a test or the demo sets beside the environment.
+type Options struct {
+	// NoMigrate refuses an older schema instead of migrating it.
+	NoMigrate bool
+	Now       func() time.Time // time.Now when nil
+	Log       *slog.Logger
+}
+
+// App is a whole house, ready to serve.
+type App struct {
+	Server *server.Server
+	Engine *payments.Engine
+	Access *access.Access
+
+	cfg    Config
+	db     *db.DB
+	worker *worker.Worker
+	log    *slog.Logger
+	ran    chan error // what worker.Run said in the end; nil before Start
+}
+
+// Open wires every room on a migrated database that no other server holds. It starts nothing.
+func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
+	if err := errors.Join(cfg.NeedBaseURL(), cfg.NeedSecretKey()); err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, Now: o.Now, Migrate: !o.NoMigrate, CreateIfEmpty: true, Serve: true})
+	if err != nil {
+		return nil, err
+	}
+	a, err := furnish(ctx, cfg, o, store)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return a, nil
+}
+
+// furnish puts every room in its place on an open store.
+func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, error) {
+	a := &App{cfg: cfg, db: store, log: o.Log}
+	box, err := seal.New(cfg.SecretKeys...)
+	if err != nil {
+		return nil, fmt.Errorf("read the secret key: %w", err)
+	}
+	sim, err := openSimulator(ctx, cfg.BaseURL, store, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a.worker = worker.New(worker.Options{DB: store, Now: o.Now, Log: o.Log})
+	a.Access = newAccess(store, o.Now, o.Log, a.worker.Spawn)
+	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
+	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
+	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
+	a.Server, err = openServer(a, cfg, o, sim)
+	return a, err
+}
+
+// openSimulator builds the gateways of test mode on the ledger that the database keeps for them.
+func openSimulator(ctx context.Context, baseURL string, store *db.DB, now func() time.Time) (*simulator.Simulator, error) {
+	entries, err := simulatorEntries(ctx, store)
+	if err != nil {
+		return nil, fmt.Errorf("read the simulator's ledger: %w", err)
+	}
+	sim, err := simulator.New(simulator.Options{
+		PublicURL: baseURL + simulatorPath, Now: now, Journal: journal{store}, Entries: entries,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the simulator: %w", err)
+	}
+	return sim, nil
+}
+
+// openEngine gives live mode the network and test mode the simulator, and nothing else to either.
+func openEngine(cfg Config, o Options, store *db.DB, box *seal.Box, sim *simulator.Simulator, w *worker.Worker) *payments.Engine {
+	live := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout})
+	test := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout, Transport: mounted(sim)})
+	return payments.New(payments.Options{
+		DB:           store,
+		Box:          box,
+		BaseURL:      cfg.BaseURL,
+		Live:         adapters(live),
+		Test:         adapters(test),
+		TestSettings: testSettings(cfg.BaseURL),
+		Breaker:      &gateways.Breaker{Now: o.Now},
+		AttemptTTL:   cfg.AttemptTTL,
+		Now:          o.Now,
+		Random:       rand.Reader,
+		Log:          o.Log,
+		Spawn:        w.Spawn,
+	})
+}
+
+func adapters(client *gateways.Client) map[string]gateways.Gateway {
+	all := map[string]gateways.Gateway{}
+	for _, g := range []gateways.Gateway{gardeshpay.New(client), ghesta.New(client)} {
+		all[g.Name()] = g
+	}
+	return all
+}
+
+// testSettings are the addresses of the built-in simulator.
+func testSettings(baseURL string) map[string]gateways.Settings {
+	at := baseURL + simulatorPath
+	host := ""
+	if u, err := url.Parse(baseURL); err == nil {
+		host = u.Hostname()
+	}
+	return map[string]gateways.Settings{
+		"gardeshpay": {
+			"token_url":      at + "/provider/payment/getToken",
+			"verify_url":     at + "/provider/payment/verify",
+			"provider_token": "simulator",
+			"redirect_hosts": host,
+		},
+		"ghesta": {
+			"pay_url":         at + "/v2/pay",
+			"verify_url":      at + "/v2/pay/verify",
+			"installment_url": at + "/installment/{code}?type=ghesta",
+			"token":           "simulator",
+		},
+	}
+}
+
+// openServer hangs the faces on the HTTP kit.
+func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*server.Server, error) {
+	srv, err := server.New(server.Options{
+		BaseURL: cfg.BaseURL, TrustedProxies: cfg.TrustedProxies, Ready: a.db.Ping, Log: o.Log, Now: o.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	pages.Mount(srv, a.Engine, cfg.BaseURL, o.Now)
+	if _, err := api.Mount(srv.Echo, api.Options{Engine: a.Engine, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log}); err != nil {
+		return nil, fmt.Errorf("start the API: %w", err)
+	}
+	mountSimulator(srv, sim)
+	return srv, nil
+}
+
+// Start runs the stored jobs and the schedules. Stop ends them.
+func (a *App) Start(ctx context.Context) {
+	a.ran = make(chan error, 1)
+	go func() { a.ran <- a.worker.Run(context.WithoutCancel(ctx)) }()
+}
+
+// Serve answers on l until ctx ends, then stops gracefully. It owns l.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- a.Server.Serve(l) }()
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-served:
+	case failed = <-a.ran:
+		a.ran <- nil
+		if failed == nil {
+			failed = errors.New("the worker ended by itself")
+		}
+	}
+	a.log.Info("stopping: no new requests, finishing what is under way")
+	return errors.Join(failed, a.Stop(ctx))
+}
+
+// Stop drains the house: requests first, since they may have to hand on a verify, then the verifies
+// under way, each for as long as a gateway may take. What is left over is stored, and is taken up
+// again at the next start.
+func (a *App) Stop(ctx context.Context) error {
+	patience := a.cfg.GatewayTimeout + drainSlack
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err := a.Server.Shutdown(down)
+	if drained := a.worker.Drain(patience); errors.Is(drained, worker.ErrImpatient) {
+		a.log.Warn("work was cut off; it goes on after the next start")
+	} else {
+		err = errors.Join(err, drained)
+	}
+	if a.ran != nil {
+		err = errors.Join(err, <-a.ran)
+	}
+	return errors.Join(err, a.db.Close())
+}

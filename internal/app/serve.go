@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"dargah/internal/app/seal"
+	"dargah/internal/db"
+)
+
+// ServeOptions are the flags of checkout serve.
+type ServeOptions struct {
+	NoMigrate bool
+	LogTo     io.Writer
+}
+
+// Serve is the production server, until ctx ends.
+func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
+	log := newLog(o.LogTo, cfg)
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
+	a, err := Open(ctx, cfg, Options{NoMigrate: o.NoMigrate, Log: log})
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, cfg.Addr)
+	if err != nil {
+		return errors.Join(err, a.Stop(ctx))
+	}
+	a.Start(ctx)
+	log.Info("serving", "addr", l.Addr().String(), "base_url", cfg.BaseURL, "database", a.db.Engine())
+	return a.Serve(ctx, l)
+}
+
+func newLog(to io.Writer, cfg Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(to, o))
+	}
+	return slog.New(slog.NewJSONHandler(to, o))
+}
+
+// Migrate brings the schema up to date and returns its version.
+func Migrate(ctx context.Context, cfg Config) (int64, error) {
+	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, Migrate: true, CreateIfEmpty: true})
+	if err != nil {
+		return 0, err
+	}
+	version, _, err := store.SchemaState(ctx)
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("read the schema's version: %w", err), store.Close())
+	}
+	return version, store.Close()
+}
+
+// NewKey returns a fresh secret key.
+func NewKey() string { return seal.NewKey() }
