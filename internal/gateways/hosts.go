@@ -34,7 +34,9 @@ func LoopbackURL(address string) bool {
 
 // JoinRedirect returns {base}/{token} when base is an address on one of hosts (names separated by
 // commas, and what is below them), or why a customer must not be sent there. Loopback targets are
-// possible only for an account that is itself on loopback and names them.
+// possible only for an account that is itself on loopback and names them. A name with a port is
+// that port exactly; people cannot set one (CheckHosts), but the simulator of test mode lives at
+// our own public address, whatever its port.
 func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
 	if !ValidToken(token) {
 		return "", errors.New("the gateway's token is not one")
@@ -47,7 +49,8 @@ func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
 		return "", errors.New("the gateway's address is not a plain URL")
 	}
 	host := lower(u.Hostname())
-	if !hostListed(host, hosts) {
+	withPort := u.Port() != "" && hostListed(lower(u.Host), hosts)
+	if !withPort && !hostListed(host, hosts) {
 		return "", errors.New("the gateway's address is on a foreign host")
 	}
 	switch local := Loopback(host); {
@@ -56,7 +59,7 @@ func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
 	case local && (u.Scheme == "http" || u.Scheme == "https"):
 	case u.Scheme != "https":
 		return "", errors.New("the gateway's address is not https")
-	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && u.Port() != "443":
+	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && u.Port() != "443" && !withPort:
 		return "", errors.New("the gateway's address has a port")
 	}
 	return strings.TrimRight(base, "/") + "/" + token, nil

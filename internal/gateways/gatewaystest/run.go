@@ -24,7 +24,8 @@ func (f fixture) run(t *testing.T, newGateway func(*gateways.Client) gateways.Ga
 	v := serve(t, f)
 	timeout := 30 * time.Second
 	if f.server["fault"] == "hang" || f.server["fault"] == "drip" {
-		timeout = 300 * time.Millisecond
+		// Long enough for a handshake on a busy machine, since the request must have been heard.
+		timeout = 2 * time.Second
 	}
 	transport := gateways.NewTransport(v.roots)
 	t.Cleanup(transport.CloseIdleConnections)
