@@ -1,5 +1,7 @@
 package db
 
+import "runtime"
+
 // Exec lets tests run statements of their own: faults are made with pragmas, rows are counted.
 func (tx *Tx) Exec(query string, args ...any) error {
 	_, err := tx.exec(query, args...)
@@ -10,4 +12,26 @@ func (tx *Tx) Exec(query string, args ...any) error {
 func (tx *Tx) Int(query string, args ...any) (n int64, err error) {
 	err = tx.row(query, args...).Scan(&n)
 	return n, err
+}
+
+// Text reads one text.
+func (tx *Tx) Text(query string, args ...any) (s string, err error) {
+	err = tx.row(query, args...).Scan(&s)
+	return s, err
+}
+
+// OpenRows opens rows that only reaching their end closes.
+func (tx *Tx) OpenRows(query string) (next func() bool, err error) {
+	rows, err := tx.query(query)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Next, nil
+}
+
+// AwaitQueue waits until n callers wait for SQLite's writer.
+func (db *DB) AwaitQueue(n int) {
+	for len(db.engine.(*liteEngine).writer.queue) < n {
+		runtime.Gosched()
+	}
 }

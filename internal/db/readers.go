@@ -80,7 +80,8 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 	}
 	sound := false
 	defer func() {
-		// After a panic of fn rows may still be open on it: the connection is not used again.
+		// After a panic of fn its transaction is open: the connection is not used again.
+		rd.closeRows()
 		if !sound {
 			_ = rd.conn.Raw(func(any) error { return driver.ErrBadConn })
 			rd = nil
@@ -96,8 +97,9 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 	tx := &Tx{ctx: context.WithoutCancel(ctx), run: untilDone{rd.statements, ctx}, now: r.db.clock()}
 	err = fn(tx)
 	tx.run = nil
+	rd.closeRows()
 	end := rd.do("ROLLBACK")
-	sound = end == nil && rd.broken == nil && !rd.misused
+	sound = end == nil && rd.broken == nil
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strings"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // mostStatements bounds the cache of one connection. Our texts are few; those built from filters
@@ -23,8 +19,9 @@ type statements struct {
 	// I/O). SQLite may then have left the transaction by itself, and a further statement would
 	// commit on its own: so nothing runs after it.
 	broken error
-	// misused: a statement was run while its own rows were open. Only forget can free it.
-	misused bool
+	// open are the rows of the present transaction. Rows that a panic or a bug left open would keep
+	// their snapshot, their statement and the connection for ever.
+	open []*sql.Rows
 }
 
 func newStatements(conn *sql.Conn) *statements {
@@ -80,6 +77,9 @@ func (s *statements) query(ctx context.Context, query string, args []any) (*sql.
 	} else {
 		rows, err = s.conn.QueryContext(ctx, forSQLite(query), args...)
 	}
+	if err == nil {
+		s.open = append(s.open, rows)
+	}
 	s.note(err)
 	return rows, err
 }
@@ -102,26 +102,18 @@ func (s *statements) row(ctx context.Context, query string, args []any) *sql.Row
 }
 
 func (s *statements) note(err error) {
-	if err == nil {
-		return
-	}
-	if s.broken == nil && fatalSQLite(err) {
+	if err != nil && s.broken == nil && fatalSQLite(err) {
 		s.broken = err
-	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) && lite.Code() == sqlite3.SQLITE_MISUSE {
-		s.misused = true
 	}
 }
 
-// forget finalizes every statement. After a panic some rows may be open for ever; they would hold
-// their snapshot, and their statement could not be run again.
-func (s *statements) forget() {
-	for _, st := range s.prepared {
-		_ = st.Close()
+// closeRows ends what fn left open. Closing twice costs nothing.
+func (s *statements) closeRows() {
+	for i, rows := range s.open {
+		_ = rows.Close()
+		s.open[i] = nil
 	}
-	clear(s.prepared)
-	s.misused = false
+	s.open = s.open[:0]
 }
 
 // do runs a text without arguments outside the rules above: BEGIN, COMMIT, savepoints.

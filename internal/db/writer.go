@@ -117,7 +117,6 @@ func (w *writer) close() error {
 	close(w.queue)
 	w.enter.Unlock()
 	<-w.finished
-	w.st.forget()
 	return errors.Join(w.st.conn.Close(), w.pool.Close())
 }
 
@@ -131,7 +130,6 @@ func (w *writer) serve() {
 			return
 		}
 		w.rollback()
-		w.st.forget()
 		w.again(nil)
 		go w.serve()
 	}()
@@ -282,12 +280,12 @@ func (w *writer) run(c *call) {
 	returned := false
 	defer func() {
 		tx.run = nil
+		w.st.closeRows()
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
 			c.panic = &Panic{Value: v, Stack: debug.Stack()}
-			w.st.misused = true
 			return
 		}
 		c.exited = true
@@ -301,9 +299,6 @@ func (w *writer) run(c *call) {
 }
 
 func (w *writer) begin() error {
-	if w.st.misused {
-		w.st.forget()
-	}
 	w.st.broken = nil
 	err := w.st.do("BEGIN IMMEDIATE")
 	if err != nil && !fatalSQLite(err) {
