@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,8 @@ type Options struct {
 	// Serve takes the server's lock (see LockForServe) before anything is touched, so that a
 	// second server cannot migrate the file under the first one.
 	Serve bool
+
+	migrations fs.FS // the embedded ones when nil
 }
 
 // DB is one open database.
@@ -58,6 +61,8 @@ type target struct {
 	engine string
 	path   string // SQLite: absolute
 	url    string // PostgreSQL
+
+	migrations fs.FS
 }
 
 func parseURL(url string) (target, error) {
@@ -77,6 +82,10 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	t, err := parseURL(opts.URL)
 	if err != nil {
 		return nil, err
+	}
+	t.migrations = opts.migrations
+	if t.migrations == nil {
+		t.migrations = embedded
 	}
 	db := &DB{target: t, now: opts.Now}
 	if db.now == nil {
@@ -141,7 +150,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // SchemaState returns the version of the schema found and of the one this program needs.
 func (db *DB) SchemaState(ctx context.Context) (current, want int64, err error) {
-	if want, err = wantedVersion(); err != nil {
+	if want, err = db.target.wanted(); err != nil {
 		return 0, 0, err
 	}
 	err = db.View(ctx, func(tx *Tx) error {

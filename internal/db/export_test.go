@@ -1,6 +1,22 @@
 package db
 
-import "runtime"
+import (
+	"io/fs"
+	"runtime"
+	"testing/fstest"
+)
+
+// WithMigration adds a migration to the embedded ones.
+func (o Options) WithMigration(name, text string) Options {
+	files := fstest.MapFS{"migrations/" + name: {Data: []byte(text)}}
+	names, _ := fs.Glob(embedded, "migrations/*.sql")
+	for _, n := range names {
+		data, _ := fs.ReadFile(embedded, n)
+		files[n] = &fstest.MapFile{Data: data}
+	}
+	o.migrations = files
+	return o
+}
 
 // Exec lets tests run statements of their own: faults are made with pragmas, rows are counted.
 func (tx *Tx) Exec(query string, args ...any) error {

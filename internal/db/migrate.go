@@ -20,7 +20,7 @@ import (
 // interrupted migration leaves the old schema or the new one.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var embedded embed.FS
 
 const versionQuery = `SELECT CAST(COALESCE(MAX(version_id), 0) AS BIGINT) FROM goose_db_version`
 
@@ -55,9 +55,9 @@ func compareSchema(current, want int64) error {
 	return nil
 }
 
-// wantedVersion is the number of the last migration embedded.
-func wantedVersion() (int64, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+// wanted is the number of the last migration.
+func (t target) wanted() (int64, error) {
+	names, err := fs.Glob(t.migrations, "migrations/*.sql")
 	if err != nil {
 		return 0, fmt.Errorf("list migrations: %w", err)
 	}
@@ -108,7 +108,7 @@ func openForSchema(t target) (*sql.DB, error) {
 // readSchema returns current 0 for a database without any schema, also when a migration was cut
 // off after goose's own table.
 func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int64, err error) {
-	if want, err = wantedVersion(); err != nil {
+	if want, err = t.wanted(); err != nil {
 		return 0, 0, err
 	}
 	list := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
@@ -149,7 +149,7 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 // migrate brings the schema up to date. Two processes may try at once: on PostgreSQL an advisory
 // lock lets one wait for the other, on SQLite a lock file does.
 func migrate(ctx context.Context, t target, pool *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(t.migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}
