@@ -143,6 +143,11 @@ func (e *Engine) SetAccount(ctx context.Context, sc Scope, name string, values m
 		if err := g.Check(acc.settings); err != nil {
 			return wrongSetting(err)
 		}
+		for _, k := range g.Keys() {
+			if k.Required && acc.settings[k.Name] == "" {
+				return wrongSetting(&gateways.SettingError{Key: k.Name, Expected: "a value: without it this gateway takes no payment"})
+			}
+		}
 		for k, v := range values {
 			if !secret[k] {
 				row.Settings[k] = v
