@@ -35,8 +35,8 @@ func (s Sheet) font() string {
 	return "vazirmatn-arabic.woff2"
 }
 
-// Brand is the merchant at the top of the page.
-type Brand struct{ Name, Site string }
+// Brand is the merchant at the top of the page; the phone is on receipts only.
+type Brand struct{ Name, Site, Phone string }
 
 // letter is the merchant's mark: the first letter or digit of its name.
 func (b Brand) letter() string {
@@ -243,4 +243,12 @@ func (m Method) box() string {
 		return "choice off"
 	}
 	return "choice"
+}
+
+// class is the colour of a verdict's words; an expired or closed link is no alarm.
+func (v Verdict) class() string {
+	if v.Tone == Wait || v.Tone == Failed {
+		return string(v.Tone)
+	}
+	return "calm"
 }

@@ -13,16 +13,17 @@ import (
 // maxCode bounds what is shown of a gateway's own words.
 const maxCode = 32
 
-// facts are what a customer can hold against a bank's message about one attempt.
-func (v *view) facts(a *checkout.Attempt) []templates.Fact {
-	list := []templates.Fact{
-		{Label: v.l.T("fact.amount"), Value: v.toman(a.Amount)},
-		{Label: v.l.T("fact.gateway"), Value: v.method(a.Gateway)},
+// facts are what a customer can hold against a bank's message about one attempt; where and when are
+// left out on a page that tells them otherwise.
+func (v *view) facts(a *checkout.Attempt, whole bool) []templates.Fact {
+	list := []templates.Fact{{Label: v.l.T("fact.amount"), Value: v.toman(a.Amount)}}
+	if whole {
+		list = append(list, templates.Fact{Label: v.l.T("fact.gateway"), Value: v.method(a.Gateway)})
 	}
 	if a.TrackingNumber != "" {
 		list = append(list, templates.Fact{Label: v.l.T("fact.tracking"), Value: a.TrackingNumber, Copy: true})
 	}
-	if t := moment(a); !t.IsZero() {
+	if t := moment(a); whole && !t.IsZero() {
 		list = append(list, templates.Fact{Label: v.l.T("fact.time"), Value: i18n.DateTimeShort(v.l, t)})
 	}
 	if f := a.Failure; f != nil && f.Stage == checkout.StageVerify && f.Code != "" {
@@ -55,22 +56,22 @@ func (v *view) unclaimed() []templates.Unclaimed {
 		if a.Gateway == ghesta {
 			text = v.l.T("unclaimed.ghesta")
 		}
-		list = append(list, templates.Unclaimed{Text: text, Facts: v.facts(a)})
+		list = append(list, templates.Unclaimed{Text: text, Facts: v.facts(a, true)})
 	}
 	return list
 }
 
 // beforeAgain is what to know before paying a second time, where money may be on its way back.
-func (v *view) beforeAgain(a *checkout.Attempt) []string {
-	switch {
-	case a.Status != checkout.AttemptFailed || v.reason(a) != "" || a.Failure == nil || a.Failure.Stage != checkout.StageVerify:
-		return nil
-	case a.Gateway != ghesta:
-		return []string{v.l.T("state.not_confirmed.wait_bank"), v.l.T("state.not_confirmed.show")}
-	case v.Now.Before(a.VerifyDeadline):
-		return []string{v.l.T("state.not_confirmed.wait", "time", v.clock(a.VerifyDeadline)), v.l.T("state.not_confirmed.show")}
+func (v *view) beforeAgain(out *templates.Checkout, a *checkout.Attempt) {
+	if a.Status != checkout.AttemptFailed || v.reason(a) != "" || a.Failure == nil || a.Failure.Stage != checkout.StageVerify {
+		return
 	}
-	return []string{v.l.T("state.not_confirmed.show")}
+	out.Notes = []string{v.l.T("state.not_confirmed.show")}
+	if a.Gateway != ghesta {
+		out.Texts = plain(v.l.T("state.not_confirmed.wait_bank"))
+	} else if v.Now.Before(a.VerifyDeadline) {
+		out.Texts = plain(v.l.T("state.not_confirmed.wait", "time", v.clock(a.VerifyDeadline)))
+	}
 }
 
 // mailto is an address for the customer's own mail program.

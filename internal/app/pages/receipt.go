@@ -23,6 +23,7 @@ func (v *view) receipt() templates.Receipt {
 		}
 	}
 	brand := v.brand()
+	brand.Phone = v.Merchant.Phone
 	out := templates.Receipt{
 		Sheet: v.sheet(), Brand: brand, Test: !inv.Live,
 		Amount: i18n.Toman(v.l, amount), Rial: i18n.RialAmount(v.l, amount), Words: i18n.InWords(v.l, amount),
@@ -70,10 +71,10 @@ func (v *view) receiptFacts() []templates.Fact {
 		if p.Gateway != ghesta { // Ghesta's answer names no card of the customer's purchase
 			add(v.l.T("fact.card"), p.CardMask, true, i18n.Bank(v.l, p.CardMask))
 		}
-		add(v.l.T("fact.ref"), p.RefNumber, true, "")
 		if p.TrackingNumber != p.RefNumber { // Ghesta has one number for both
-			add(v.l.T("fact.tracking"), p.TrackingNumber, true, "")
+			add(v.l.T("fact.ref"), p.RefNumber, true, "")
 		}
+		add(v.l.T("fact.tracking"), p.TrackingNumber, true, "")
 		add(v.l.T("fact.gateway"), v.method(p.Gateway), false, "")
 	}
 	add(v.l.T("fact.invoice"), inv.Number, true, "")

@@ -39,8 +39,8 @@ func (v *view) tell(out *templates.Checkout, a *checkout.Attempt) {
 		return
 	}
 	out.Title = v.l.T("state.page_title", "state", out.Verdict.Title, "merchant", out.Brand.Name)
-	out.Facts = v.facts(a)
-	out.Notes = v.beforeAgain(a)
+	out.Facts = v.facts(a, true)
+	v.beforeAgain(out, a)
 	out.Contact = v.contact()
 }
 
@@ -160,14 +160,14 @@ func (v *view) confirming(out *templates.Checkout) {
 	}
 	back := templates.Step{State: "done", Text: pick(v.l.T("state.confirming.back_bank"), v.l.T("state.confirming.back_ghesta"))}
 	if !a.ReturnedAt.IsZero() {
-		back.Aside = v.clock(a.ReturnedAt)
+		back.Aside = i18n.Clock(v.l, a.ReturnedAt)
 	}
 	out.Steps = []templates.Step{
 		back,
 		{State: "now", Text: pick(v.l.T("state.confirming.ask_bank"), v.l.T("state.confirming.ask_ghesta")), Aside: v.asks()},
 		{State: "todo", Text: v.l.T("state.confirming.receipt")},
 	}
-	out.Facts = v.facts(a)
+	out.Facts = v.facts(a, false)
 	money := templates.Text{Body: v.l.T("state.confirming.bank_money")}
 	if isGhesta {
 		money = templates.Text{Body: v.l.T("state.confirming.ghesta_until", "time", templates.Mark), Strong: v.clock(a.VerifyDeadline)}
@@ -192,7 +192,7 @@ func (v *view) review(out *templates.Checkout) {
 	out.Title = v.l.T("state.review.title")
 	out.Verdict = &templates.Verdict{Tone: templates.Wait, Focus: true, Title: out.Title, Texts: plain(v.l.T("state.review.text"))}
 	if a := v.matter(stateReview); a != nil {
-		out.Facts = v.facts(a)
+		out.Facts = v.facts(a, true)
 		if a.TrackingNumber != "" {
 			out.Texts = plain(v.l.T("state.review.ask"))
 		}
@@ -240,7 +240,7 @@ func (v *view) ended(out *templates.Checkout) {
 		out.Facts = append(out.Facts, templates.Fact{Label: v.l.T("fact.amount"), Value: v.toman(v.Invoice.Amount)})
 		return
 	}
-	out.Facts = append(out.Facts, v.facts(a)...)
+	out.Facts = append(out.Facts, v.facts(a, true)...)
 	switch a.Status {
 	case checkout.AttemptFailed:
 		out.Texts = v.failed(a).Texts
@@ -255,12 +255,12 @@ func (v *view) ended(out *templates.Checkout) {
 	}
 }
 
-// clock is a time of day, with its day when it is not today in Tehran.
+// clock is a time of day in a sentence, with its day when it is not today in Tehran.
 func (v *view) clock(t time.Time) string {
 	y1, m1, d1 := i18n.Jalali(t)
 	y2, m2, d2 := i18n.Jalali(v.Now)
 	if y1 == y2 && m1 == m2 && d1 == d2 {
-		return i18n.Clock(v.l, t)
+		return v.l.T("state.clock", "time", i18n.Clock(v.l, t))
 	}
 	return i18n.DateTimeShort(v.l, t)
 }
