@@ -60,9 +60,20 @@ func (h *house) spawn(fn func(context.Context)) bool {
 	return true
 }
 
+// each runs a test on both engines.
+func each(t *testing.T, test func(t *testing.T, h *house)) {
+	t.Helper()
+	dbtest.URLs(t, func(t *testing.T, fresh func(testing.TB) string) { test(t, build(t, fresh(t))) })
+}
+
 func open(t testing.TB, limits ...*access.Limits) *house {
 	t.Helper()
-	h := &house{TB: t, db: dbtest.Open(t, db.Options{URL: dbtest.SQLiteURL(t)})}
+	return build(t, dbtest.SQLiteURL(t), limits...)
+}
+
+func build(t testing.TB, url string, limits ...*access.Limits) *house {
+	t.Helper()
+	h := &house{TB: t, db: dbtest.Open(t, db.Options{URL: url})}
 	t.Cleanup(h.spawned.Wait)
 	box, err := seal.New(seal.NewKey())
 	if err != nil {

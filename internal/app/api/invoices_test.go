@@ -192,23 +192,24 @@ func TestCreateInvoice_Wrong(t *testing.T) {
 	}
 }
 
-// TestCreateInvoice_NUL: PostgreSQL refuses U+0000 in a text, so none may get there.
+// TestCreateInvoice_StrangeText: PostgreSQL refuses U+0000 in a text, so none may get there.
 func TestCreateInvoice_StrangeText(t *testing.T) {
-	h := open(t)
-	for _, member := range []string{
-		`"description":"a\u0000b"`, `"reference":"a\u0000b"`, `"customer":{"name":"a\u0000b"}`, `"customer":{"mobile":"0912\u00001234567"}`,
-		`"customer":{"email":"a\u0000@example.com"}`, `"items":[{"title":"a\u0000b","quantity":1,"unit_amount":1000}]`, `"gateways":["\u0000"]`,
-		`"return_url":"https://a\u0000b.example/"`, `"locale":"\u0000"`, `"metadata":{"a\u0000":"b"}`, `"metadata":{"a":"b\u0000"}`,
-		`"description":"علی\u202Egpj.exe"`,
-	} {
-		rec := h.do(request("POST", "/invoices", h.live, `{"amount":1000,`+member+`}`))
-		if rec.Code != 201 && rec.Code != 422 {
-			t.Errorf("%s: %d %s", member, rec.Code, rec.Body)
+	each(t, func(t *testing.T, h *house) {
+		for _, member := range []string{
+			`"description":"a\u0000b"`, `"reference":"a\u0000b"`, `"customer":{"name":"a\u0000b"}`, `"customer":{"mobile":"0912\u00001234567"}`,
+			`"customer":{"email":"a\u0000@example.com"}`, `"items":[{"title":"a\u0000b","quantity":1,"unit_amount":1000}]`, `"gateways":["\u0000"]`,
+			`"return_url":"https://a\u0000b.example/"`, `"locale":"\u0000"`, `"metadata":{"a\u0000":"b"}`, `"metadata":{"a":"b\u0000"}`,
+			`"description":"علی\u202Egpj.exe"`,
+		} {
+			rec := h.do(request("POST", "/invoices", h.live, `{"amount":1000,`+member+`}`))
+			if rec.Code != 201 && rec.Code != 422 {
+				t.Errorf("%s: %d %s", member, rec.Code, rec.Body)
+			}
+			if rec.Code == 201 && strings.ContainsAny(rec.Body.String(), "\x00\u202e") || strings.Contains(rec.Body.String(), `\u0000`) {
+				t.Errorf("%s: kept: %s", member, rec.Body)
+			}
 		}
-		if rec.Code == 201 && strings.ContainsAny(rec.Body.String(), "\x00\u202e") || strings.Contains(rec.Body.String(), `\u0000`) {
-			t.Errorf("%s: kept: %s", member, rec.Body)
-		}
-	}
+	})
 }
 
 func TestUpdateInvoice(t *testing.T) {
@@ -315,94 +316,96 @@ func TestResolveAttempt(t *testing.T) {
 
 // TestIdempotency_HundredAtOnce: one invoice, one answer.
 func TestIdempotency_HundredAtOnce(t *testing.T) {
-	h := open(t)
-	bodies := make(chan string, 100)
-	replays := make(chan bool, 100)
-	var all sync.WaitGroup
-	for range 100 {
-		all.Go(func() {
-			req := request("POST", "/invoices", h.live, `{"amount":1500000,"description":"<سفارش> & ۱"}`)
-			req.Header.Set("Idempotency-Key", "order 1024")
-			rec := h.do(req)
-			if rec.Code != http.StatusCreated {
-				t.Errorf("%d %s", rec.Code, rec.Body)
+	each(t, func(t *testing.T, h *house) {
+		bodies := make(chan string, 100)
+		replays := make(chan bool, 100)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				req := request("POST", "/invoices", h.live, `{"amount":1500000,"description":"<سفارش> & ۱"}`)
+				req.Header.Set("Idempotency-Key", "order 1024")
+				rec := h.do(req)
+				if rec.Code != http.StatusCreated {
+					t.Errorf("%d %s", rec.Code, rec.Body)
+				}
+				bodies <- rec.Body.String()
+				replays <- rec.Header().Get("Idempotency-Replayed") == "true"
+			})
+		}
+		all.Wait()
+		close(bodies)
+		close(replays)
+		first, fresh := <-bodies, 0
+		for b := range bodies {
+			if b != first {
+				t.Fatalf("two answers:\n%s\n%s", first, b)
 			}
-			bodies <- rec.Body.String()
-			replays <- rec.Header().Get("Idempotency-Replayed") == "true"
-		})
-	}
-	all.Wait()
-	close(bodies)
-	close(replays)
-	first, fresh := <-bodies, 0
-	for b := range bodies {
-		if b != first {
-			t.Fatalf("two answers:\n%s\n%s", first, b)
 		}
-	}
-	for r := range replays {
-		if !r {
-			fresh++
+		for r := range replays {
+			if !r {
+				fresh++
+			}
 		}
-	}
-	if list := h.want(200, "GET", "/invoices", h.live, "")["data"].([]any); fresh != 1 || len(list) != 1 {
-		t.Errorf("%d fresh answers, %d invoices", fresh, len(list))
-	}
+		if list := h.want(200, "GET", "/invoices", h.live, "")["data"].([]any); fresh != 1 || len(list) != 1 {
+			t.Errorf("%d fresh answers, %d invoices", fresh, len(list))
+		}
+	})
 }
 
 func TestIdempotency(t *testing.T) {
-	h := open(t)
-	send := func(key, path, body string, once ...string) (int, string, bool) {
-		req := request("POST", path, key, body)
-		for _, o := range once {
-			req.Header.Add("Idempotency-Key", o)
+	each(t, func(t *testing.T, h *house) {
+		send := func(key, path, body string, once ...string) (int, string, bool) {
+			req := request("POST", path, key, body)
+			for _, o := range once {
+				req.Header.Add("Idempotency-Key", o)
+			}
+			rec := h.do(req)
+			return rec.Code, rec.Body.String(), rec.Header().Get("Idempotency-Replayed") == "true"
 		}
-		rec := h.do(req)
-		return rec.Code, rec.Body.String(), rec.Header().Get("Idempotency-Replayed") == "true"
-	}
-	status, first, replayed := send(h.live, "/invoices", `{"amount":1000}`, "k")
-	if status != 201 || replayed {
-		t.Fatalf("first: %d %t %s", status, replayed, first)
-	}
-	if status, body, replayed := send(h.live, "/invoices", " { \"amount\" : 1000 }\n", "k"); status != 201 || !replayed || body != first {
-		t.Errorf("same but for white space: %d %t %s", status, replayed, body)
-	}
-	if status, body, _ := send(h.live, "/invoices", `{"amount":1001}`, "k"); status != 422 || !strings.Contains(body, `"code":"idempotency_mismatch"`) {
-		t.Errorf("another body: %d %s", status, body)
-	}
-	var inv struct{ ID string }
-	if err := json.Unmarshal([]byte(first), &inv); err != nil {
-		t.Fatal(err)
-	}
-	if status, body, _ := send(h.live, "/invoices/"+inv.ID+"/cancel", `{"amount":1000}`, "k"); status != 422 {
-		t.Errorf("another path: %d %s", status, body)
-	}
-	// The state forbids a second cancel, but the repeat is not a second one.
-	for i, want := range []bool{false, true} {
-		if status, body, replayed := send(h.live, "/invoices/"+inv.ID+"/cancel", []string{"", "{}"}[i], "c"); status != 200 || replayed != want {
-			t.Errorf("cancel %d: %d %t %s", i, status, replayed, body)
+		status, first, replayed := send(h.live, "/invoices", `{"amount":1000}`, "k")
+		if status != 201 || replayed {
+			t.Fatalf("first: %d %t %s", status, replayed, first)
 		}
-	}
-	for name, key := range map[string]string{"other merchant": h.other, "other mode": h.test} {
-		if status, body, replayed := send(key, "/invoices", `{"amount":5}`, "k"); status != 201 || replayed {
-			t.Errorf("%s: %d %t %s", name, status, replayed, body)
+		if status, body, replayed := send(h.live, "/invoices", " { \"amount\" : 1000 }\n", "k"); status != 201 || !replayed || body != first {
+			t.Errorf("same but for white space: %d %t %s", status, replayed, body)
 		}
-	}
-	// What failed is not kept: the repeat may succeed.
-	for _, want := range []int{422, 422} {
-		if status, _, replayed := send(h.live, "/invoices", `{"amount":0}`, "bad"); status != want || replayed {
-			t.Errorf("failure: %d %t", status, replayed)
+		if status, body, _ := send(h.live, "/invoices", `{"amount":1001}`, "k"); status != 422 || !strings.Contains(body, `"code":"idempotency_mismatch"`) {
+			t.Errorf("another body: %d %s", status, body)
 		}
-	}
-	if status, _, _ := send(h.live, "/invoices", `{"amount":7}`, "bad"); status != 201 {
-		t.Errorf("after a failure the key is free: %d", status)
-	}
-	for name, keys := range map[string][]string{"empty": {""}, "long": {strings.Repeat("x", 256)}, "Persian": {"سفارش"}, "control": {"a\x7f"}, "two": {"a", "b"}} {
-		if status, body, _ := send(h.live, "/invoices", `{"amount":7}`, keys...); status != 422 || !strings.Contains(body, "bad_idempotency_key") {
-			t.Errorf("%s: %d %s", name, status, body)
+		var inv struct{ ID string }
+		if err := json.Unmarshal([]byte(first), &inv); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if status, _, _ := send(h.live, "/invoices", `{"amount":7}`, strings.Repeat("~", 255)); status != 201 {
-		t.Errorf("the longest key: %d", status)
-	}
+		if status, body, _ := send(h.live, "/invoices/"+inv.ID+"/cancel", `{"amount":1000}`, "k"); status != 422 {
+			t.Errorf("another path: %d %s", status, body)
+		}
+		// The state forbids a second cancel, but the repeat is not a second one.
+		for i, want := range []bool{false, true} {
+			if status, body, replayed := send(h.live, "/invoices/"+inv.ID+"/cancel", []string{"", "{}"}[i], "c"); status != 200 || replayed != want {
+				t.Errorf("cancel %d: %d %t %s", i, status, replayed, body)
+			}
+		}
+		for name, key := range map[string]string{"other merchant": h.other, "other mode": h.test} {
+			if status, body, replayed := send(key, "/invoices", `{"amount":5}`, "k"); status != 201 || replayed {
+				t.Errorf("%s: %d %t %s", name, status, replayed, body)
+			}
+		}
+		// What failed is not kept: the repeat may succeed.
+		for _, want := range []int{422, 422} {
+			if status, _, replayed := send(h.live, "/invoices", `{"amount":0}`, "bad"); status != want || replayed {
+				t.Errorf("failure: %d %t", status, replayed)
+			}
+		}
+		if status, _, _ := send(h.live, "/invoices", `{"amount":7}`, "bad"); status != 201 {
+			t.Errorf("after a failure the key is free: %d", status)
+		}
+		for name, keys := range map[string][]string{"empty": {""}, "long": {strings.Repeat("x", 256)}, "Persian": {"سفارش"}, "control": {"a\x7f"}, "two": {"a", "b"}} {
+			if status, body, _ := send(h.live, "/invoices", `{"amount":7}`, keys...); status != 422 || !strings.Contains(body, "bad_idempotency_key") {
+				t.Errorf("%s: %d %s", name, status, body)
+			}
+		}
+		if status, _, _ := send(h.live, "/invoices", `{"amount":7}`, strings.Repeat("~", 255)); status != 201 {
+			t.Errorf("the longest key: %d", status)
+		}
+	})
 }

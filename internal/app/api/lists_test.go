@@ -44,109 +44,112 @@ func (h *house) walk(path string, limit int, between func()) []string {
 
 // TestListInvoices_WhileRowsAreAdded: no row twice, none of the old ones lost.
 func TestListInvoices_WhileRowsAreAdded(t *testing.T) {
-	h := open(t)
-	var made []string
-	for range 23 {
-		made = append(made, h.invoice(`{"amount":1000}`)["id"].(string))
-	}
-	slices.Reverse(made)
-	for _, limit := range []int{1, 5, 23, 100} {
-		if got := h.walk("/invoices", limit, nil); !slices.Equal(got[len(got)-23:], made) {
-			t.Fatalf("limit %d: %v", limit, got)
+	each(t, func(t *testing.T, h *house) {
+		var made []string
+		for range 23 {
+			made = append(made, h.invoice(`{"amount":1000}`)["id"].(string))
 		}
-	}
-	got := h.walk("/invoices", 4, func() { h.invoice(`{"amount":2000}`) })
-	if !slices.Equal(got, made) {
-		t.Errorf("while rows were added: %v", got)
-	}
+		slices.Reverse(made)
+		for _, limit := range []int{1, 5, 23, 100} {
+			if got := h.walk("/invoices", limit, nil); !slices.Equal(got[len(got)-23:], made) {
+				t.Fatalf("limit %d: %v", limit, got)
+			}
+		}
+		got := h.walk("/invoices", 4, func() { h.invoice(`{"amount":2000}`) })
+		if !slices.Equal(got, made) {
+			t.Errorf("while rows were added: %v", got)
+		}
+	})
 }
 
 func TestListInvoices_Filters(t *testing.T) {
-	h := open(t)
-	early := h.invoice(`{"amount":1000,"reference":"r-1"}`)
-	time.Sleep(5 * time.Millisecond) // so that the moments differ
-	late := h.invoice(`{"amount":1000,"reference":"r-2","gateways":["gardeshpay"]}`)
-	h.want(200, "POST", "/invoices/"+late["id"].(string)+"/cancel", h.live, "")
-	time.Sleep(5 * time.Millisecond)
-	reviewed, _ := h.inReview()
-	a, b := early["id"].(string), late["id"].(string)
-	created := url.QueryEscape(late["created_at"].(string))
-	tests := map[string][]string{
-		"":                                     {reviewed, b, a},
-		"?status=open":                         {a},
-		"?status=canceled":                     {b},
-		"?status=paid":                         nil,
-		"?status=":                             {reviewed, b, a},
-		"?reference=r-1":                       {a},
-		"?reference=r-":                        nil,
-		"?gateway=ghesta":                      {reviewed, a},
-		"?gateway=gardeshpay":                  {reviewed, b, a},
-		"?q=" + b:                              {b},
-		"?q=r-2":                               {b},
-		"?q=" + early["number"].(string):       {a},
-		"?q=nothing":                           nil,
-		"?created_from=" + created:             {reviewed, b},
-		"?created_to=" + created:               {b, a},
-		"?status=open&reference=r-2":           nil,
-		"?created_from=2999-01-01T00:00:00Z":   nil,
-		"?limit=100":                           {reviewed, b, a},
-		"?q=%27%20OR%201%3D1%20--":             nil,
-		"?reference=%25":                       nil,
-		"?created_to=2001-01-01T00:00:00.001Z": nil,
-	}
-	for query, want := range tests {
-		var got []string
-		for _, d := range h.want(200, "GET", "/invoices"+query, h.live, "")["data"].([]any) {
-			got = append(got, d.(map[string]any)["id"].(string))
+	each(t, func(t *testing.T, h *house) {
+		early := h.invoice(`{"amount":1000,"reference":"r-1"}`)
+		time.Sleep(5 * time.Millisecond) // so that the moments differ
+		late := h.invoice(`{"amount":1000,"reference":"r-2","gateways":["gardeshpay"]}`)
+		h.want(200, "POST", "/invoices/"+late["id"].(string)+"/cancel", h.live, "")
+		time.Sleep(5 * time.Millisecond)
+		reviewed, _ := h.inReview()
+		a, b := early["id"].(string), late["id"].(string)
+		created := url.QueryEscape(late["created_at"].(string))
+		tests := map[string][]string{
+			"":                                     {reviewed, b, a},
+			"?status=open":                         {a},
+			"?status=canceled":                     {b},
+			"?status=paid":                         nil,
+			"?status=":                             {reviewed, b, a},
+			"?reference=r-1":                       {a},
+			"?reference=r-":                        nil,
+			"?gateway=ghesta":                      {reviewed, a},
+			"?gateway=gardeshpay":                  {reviewed, b, a},
+			"?q=" + b:                              {b},
+			"?q=r-2":                               {b},
+			"?q=" + early["number"].(string):       {a},
+			"?q=nothing":                           nil,
+			"?created_from=" + created:             {reviewed, b},
+			"?created_to=" + created:               {b, a},
+			"?status=open&reference=r-2":           nil,
+			"?created_from=2999-01-01T00:00:00Z":   nil,
+			"?limit=100":                           {reviewed, b, a},
+			"?q=%27%20OR%201%3D1%20--":             nil,
+			"?reference=%25":                       nil,
+			"?created_to=2001-01-01T00:00:00.001Z": nil,
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", query, got, want)
+		for query, want := range tests {
+			var got []string
+			for _, d := range h.want(200, "GET", "/invoices"+query, h.live, "")["data"].([]any) {
+				got = append(got, d.(map[string]any)["id"].(string))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%q: %v, want %v", query, got, want)
+			}
 		}
-	}
+	})
 }
 
 func TestLists_Wrong(t *testing.T) {
-	h := open(t)
-	inv, _ := h.inReview()
-	long := strings.Repeat("x", 600)
-	tests := map[string]string{
-		"/invoices?limit=0":                       "limit=out_of_range",
-		"/invoices?limit=101":                     "limit=out_of_range",
-		"/invoices?limit=-1":                      "limit=out_of_range",
-		"/invoices?limit=99999999999999999999":    "limit=out_of_range",
-		"/invoices?limit=ten":                     "limit=not_integer",
-		"/invoices?limit=1.5":                     "limit=not_integer",
-		"/invoices?cursor=!":                      "cursor=broken_cursor",
-		"/invoices?cursor=bm90aGluZw":             "cursor=broken_cursor",
-		"/invoices?status=lost":                   "status=unknown_value",
-		"/invoices?status=OPEN":                   "status=unknown_value",
-		"/invoices?gateway=paypal":                "gateway=unknown_value",
-		"/invoices?created_from=yesterday":        "created_from=not_time",
-		"/invoices?created_to=2026-01-01":         "created_to=not_time",
-		"/invoices?state=open":                    "state=unknown_field",
-		"/invoices?Status=open":                   "Status=unknown_field",
-		"/invoices?api_key=" + h.live:             "api_key=unknown_field",
-		"/invoices?status=open&status=paid":       "status=repeated",
-		"/invoices?q=%00":                         "q=not_text",
-		"/invoices?reference=%FF":                 "reference=not_text",
-		"/invoices?q=" + long:                     "q=too_long",
-		"/attempts?status=lost":                   "status=unknown_value",
-		"/attempts?gateway=ghesta":                "gateway=unknown_field",
-		"/attempts?limit=0":                       "limit=out_of_range",
-		"/attempts?cursor=%F0%9F%98%80":           "cursor=broken_cursor",
-		"/invoices/" + inv + "/attempts?limit=0":  "limit=out_of_range",
-		"/invoices/" + inv + "/attempts?cursor=x": "cursor=broken_cursor",
-		"/invoices/" + inv + "/events?limit=1000": "limit=out_of_range",
-		"/invoices/" + inv + "/events?cursor=x":   "cursor=broken_cursor",
-		"/invoices/" + inv + "/events?cursor=-1":  "cursor=broken_cursor",
-		"/invoices/" + inv + "?expand=all":        "expand=unknown_field",
-	}
-	for path, want := range tests {
-		if got := fields(t, h.want(422, "GET", path, h.live, "")); !slices.Equal(got, []string{want}) {
-			t.Errorf("%s: %v, want %s", path, got, want)
+	each(t, func(t *testing.T, h *house) {
+		inv, _ := h.inReview()
+		long := strings.Repeat("x", 600)
+		tests := map[string]string{
+			"/invoices?limit=0":                       "limit=out_of_range",
+			"/invoices?limit=101":                     "limit=out_of_range",
+			"/invoices?limit=-1":                      "limit=out_of_range",
+			"/invoices?limit=99999999999999999999":    "limit=out_of_range",
+			"/invoices?limit=ten":                     "limit=not_integer",
+			"/invoices?limit=1.5":                     "limit=not_integer",
+			"/invoices?cursor=!":                      "cursor=broken_cursor",
+			"/invoices?cursor=bm90aGluZw":             "cursor=broken_cursor",
+			"/invoices?status=lost":                   "status=unknown_value",
+			"/invoices?status=OPEN":                   "status=unknown_value",
+			"/invoices?gateway=paypal":                "gateway=unknown_value",
+			"/invoices?created_from=yesterday":        "created_from=not_time",
+			"/invoices?created_to=2026-01-01":         "created_to=not_time",
+			"/invoices?state=open":                    "state=unknown_field",
+			"/invoices?Status=open":                   "Status=unknown_field",
+			"/invoices?api_key=" + h.live:             "api_key=unknown_field",
+			"/invoices?status=open&status=paid":       "status=repeated",
+			"/invoices?q=%00":                         "q=not_text",
+			"/invoices?reference=%FF":                 "reference=not_text",
+			"/invoices?q=" + long:                     "q=too_long",
+			"/attempts?status=lost":                   "status=unknown_value",
+			"/attempts?gateway=ghesta":                "gateway=unknown_field",
+			"/attempts?limit=0":                       "limit=out_of_range",
+			"/attempts?cursor=%F0%9F%98%80":           "cursor=broken_cursor",
+			"/invoices/" + inv + "/attempts?limit=0":  "limit=out_of_range",
+			"/invoices/" + inv + "/attempts?cursor=x": "cursor=broken_cursor",
+			"/invoices/" + inv + "/events?limit=1000": "limit=out_of_range",
+			"/invoices/" + inv + "/events?cursor=x":   "cursor=broken_cursor",
+			"/invoices/" + inv + "/events?cursor=-1":  "cursor=broken_cursor",
+			"/invoices/" + inv + "?expand=all":        "expand=unknown_field",
 		}
-	}
-	h.want(400, "GET", "/invoices?q=%zz", h.live, "")
+		for path, want := range tests {
+			if got := fields(t, h.want(422, "GET", path, h.live, "")); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: %v, want %s", path, got, want)
+			}
+		}
+		h.want(400, "GET", "/invoices?q=%zz", h.live, "")
+	})
 }
 
 func TestLists_Pages(t *testing.T) {

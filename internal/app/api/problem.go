@@ -8,6 +8,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
+	"dargah/internal/app/server"
 	"dargah/internal/app/wire"
 )
 
@@ -92,29 +93,6 @@ func kindOf(status int) string {
 	return kindInternal
 }
 
-// statusOf turns a kind of the engine into a status. GatewayDown cannot happen here: no call of
-// the API waits for a gateway.
-func statusOf(kind checkout.Kind) int {
-	switch kind {
-	case checkout.Invalid:
-		return http.StatusUnprocessableEntity
-	case checkout.NotFound:
-		return http.StatusNotFound
-	case checkout.Conflict:
-		return http.StatusConflict
-	case checkout.Forbidden:
-		return http.StatusForbidden
-	case checkout.Unauthed:
-		return http.StatusUnauthorized
-	case checkout.TooMany:
-		return http.StatusTooManyRequests
-	case checkout.Unavailable:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
-}
-
 // asFault sees any error as what the edge will say about it. What has no kind is ours: its text
 // is for the log and never leaves the house.
 func asFault(err error) *fault {
@@ -122,7 +100,10 @@ func asFault(err error) *fault {
 	if errors.As(err, &f) {
 		return f
 	}
-	status := statusOf(checkout.KindOf(err))
+	status := server.Status(checkout.KindOf(err))
+	if kindOf(status) == kindInternal { // a status that no operation of ours can mean
+		status = http.StatusInternalServerError
+	}
 	f = &fault{status: status, code: kindOf(status), err: err}
 	var e *checkout.Error
 	if errors.As(err, &e) && status != http.StatusInternalServerError {
