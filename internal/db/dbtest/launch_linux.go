@@ -50,7 +50,7 @@ func launch(bin string) (base, missing string, err error) {
 		"-c", keeper, "keeper", dir, filepath.Join(bin, "postgres"), "-D", data,
 		"-c", "listen_addresses=127.0.0.1", "-c", "port=" + strconv.Itoa(port), "-c", "unix_socket_directories=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "shared_buffers=32MB",
-		"-c", "deadlock_timeout=20ms",
+		"-c", "deadlock_timeout=20ms", "-c", "autovacuum=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0",
 	}
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = dir
