@@ -90,10 +90,11 @@ func (p *Pages) reject(c echo.Context, gateway, token string) error {
 	return p.answer(c, gateway, token, http.StatusBadRequest)
 }
 
-// wrongMethod answers every method but the right one; it changes nothing.
+// wrongMethod answers every method but the right one; it changes nothing. Echo has forgotten the
+// parameters by then, so the token is read from the path.
 func (p *Pages) wrongMethod(gateway, allowed string) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		t, err := token(c)
+		t, err := checkToken(strings.TrimPrefix(c.Request().URL.Path, "/cb/"+gateway+"/"))
 		if err != nil {
 			return err
 		}

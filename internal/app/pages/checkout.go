@@ -213,7 +213,7 @@ func (v *view) sentence(w checkout.FieldError) string {
 	switch {
 	case w.Field == "payer_name" && w.Code == "required":
 		return v.l.T("wrong.name_required")
-	case w.Field == "payer_name" && w.Code == "card":
+	case w.Field == "payer_name" && w.Code == "card_number":
 		return v.l.T("wrong.name_card")
 	case w.Field == "payer_name":
 		return v.l.T("wrong.name")

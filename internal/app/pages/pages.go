@@ -74,10 +74,12 @@ func Mount(s *server.Server, engine interface {
 // maxToken bounds what is looked up; ours have 22 and 46 letters.
 const maxToken = 128
 
-// token returns the path's token. One that cannot be ours is not looked up; echo also gives a last
-// parameter everything behind it, slashes too.
-func token(c echo.Context) (string, error) {
-	t := c.Param("token")
+// token returns the path's token.
+func token(c echo.Context) (string, error) { return checkToken(c.Param("token")) }
+
+// checkToken refuses what cannot be ours before it is looked up; echo gives a last parameter
+// everything behind it, slashes too.
+func checkToken(t string) (string, error) {
 	if t == "" || len(t) > maxToken {
 		return "", checkout.NotFound
 	}

@@ -42,7 +42,7 @@ func (p *Pages) pay(c echo.Context) error {
 	}
 	if i18n.LuhnCard(in.PayerName) {
 		in.PayerName = "" // not even shown back: it must not stand on any page of ours
-		return p.again(c, in, checkout.WrongField("payer_name", "card"))
+		return p.again(c, in, checkout.WrongField("payer_name", "card_number"))
 	}
 	// The attempt is stored before the gateway is asked. A customer who closes the tab in between must
 	// not leave us without the gateway's answer.
