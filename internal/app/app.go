@@ -29,8 +29,11 @@ import (
 const (
 	// sweepEvery is how late an invoice may be written down as expired, or an attempt as abandoned.
 	sweepEvery = 2 * time.Second
+	// pruneEvery is how late what may be forgotten is forgotten.
+	pruneEvery = time.Hour
 	// verifiers is how many verify calls run at once; each waits for a gateway and costs little.
-	verifiers = 16
+	// A gateway that hangs must not keep the others' customers waiting: there are places enough.
+	verifiers = 256
 	// drainSlack is what a verify needs beyond the gateway's own time-out, to write its answer down.
 	drainSlack = 5 * time.Second
 
@@ -100,6 +103,10 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
+	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
+	if err := a.worker.Prepare(ctx); err != nil {
+		return nil, err
+	}
 	a.Server, err = openServer(a, cfg, o, sim)
 	return a, err
 }
@@ -152,7 +159,9 @@ func testSettings(baseURL string) map[string]gateways.Settings {
 	at := baseURL + simulatorPath
 	host := ""
 	if u, err := url.Parse(baseURL); err == nil {
-		host = u.Hostname()
+		if host = u.Host; gateways.Loopback(u.Hostname()) {
+			host = u.Hostname()
+		}
 	}
 	return map[string]gateways.Settings{
 		"gardeshpay": {
@@ -165,7 +174,8 @@ func testSettings(baseURL string) map[string]gateways.Settings {
 			"pay_url":         at + "/v2/pay",
 			"verify_url":      at + "/v2/pay/verify",
 			"installment_url": at + "/installment/{code}?type=ghesta",
-			"token":           "simulator",
+			// The simulator tells its merchants' units by their tokens.
+			"token": "{amount_unit}-simulator",
 		},
 	}
 }

@@ -121,15 +121,18 @@ func (w *Worker) begin(fn func()) bool {
 	return true
 }
 
-// Run claims and runs jobs until ctx ends or Drain is called; what runs then is Drain's to wait
-// for. The error is that of the start: afterwards a database that does not answer is waited for.
-func (w *Worker) Run(ctx context.Context) error {
-	if w.opt.DB.Engine() == db.SQLite {
-		// One server holds the file, and it is this one: every lease is that of a dead process.
-		if err := w.releaseLeases(ctx); err != nil {
-			return err
-		}
+// Prepare comes before the first request: on SQLite one server holds the file, and it is this one,
+// so that every lease is that of a dead process. After the first request it would void our own.
+func (w *Worker) Prepare(ctx context.Context) error {
+	if w.opt.DB.Engine() != db.SQLite {
+		return nil
 	}
+	return w.releaseLeases(ctx)
+}
+
+// Run claims and runs jobs until ctx ends or Drain is called; what runs then is Drain's to wait
+// for. A database that does not answer is waited for.
+func (w *Worker) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

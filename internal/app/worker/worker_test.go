@@ -146,7 +146,10 @@ func TestRun_TakesUpTheJobOfADeadProcess(t *testing.T) {
 	fence := make(chan int64, 1)
 	w := worker.New(worker.Options{DB: d, Now: c.now, Poll: 10 * time.Millisecond})
 	w.Register(worker.Kind{Name: "letter", Concurrency: 1, Handle: func(_ context.Context, j checkout.Job) error { fence <- j.Fence; return nil }})
-	run(t, w) // the clock stands still: only the release at the start can free it
+	if err := w.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, w) // the clock stands still: only the release before the start can free it
 	if got := <-fence; got < 2 {
 		t.Errorf("fence %d: the dead process could still write", got)
 	}
