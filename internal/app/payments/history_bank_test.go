@@ -144,7 +144,7 @@ func (b *bank) Verify(_ context.Context, _ gateways.Settings, r gateways.VerifyR
 	b.mu.Unlock()
 	b.h.say("  %s verify %s %s", b.Name(), r.Reference, f)
 	if f != unreachable {
-		b.h.asStored(func(tx *db.Tx) error { return b.allowed(tx, r) })
+		b.h.asStored(func(tx *db.Tx) error { return b.h.allowed(tx, r) })
 	}
 	nothing := gateways.Answer{Outcome: gateways.Unknown, Sent: true}
 	switch f {
@@ -192,30 +192,6 @@ func (b *bank) Verify(_ context.Context, _ gateways.Settings, r gateways.VerifyR
 		}
 	}
 	return answer
-}
-
-// allowed: a verify captures, so it may go out only for the attempt that holds its invoice's seat,
-// for the amount that the invoice asks, and with the intent on record.
-func (b *bank) allowed(tx *db.Tx, r gateways.VerifyRequest) error {
-	a, err := b.h.byNumber(tx, r.OurNumber)
-	if err != nil {
-		return err
-	}
-	inv, err := tx.Invoice(a.InvoiceID)
-	if err != nil {
-		return err
-	}
-	ref, err := tx.Reference(a.ID, gateways.Canonical(r.Reference))
-	if err != nil {
-		return err
-	}
-	if inv.Status != checkout.InvoiceProcessing || a.Status != checkout.AttemptVerifying || a.Amount != inv.Amount || r.WireAmount != a.WireAmount {
-		return fmt.Errorf("verify of %s: invoice %s over %d, attempt %s over %d", r.Reference, inv.Status, inv.Amount, a.Status, a.Amount)
-	}
-	if ref.Status != checkout.ReferenceAsking || !ref.Open || !ref.Bound || ref.Raw != r.Reference || ref.Asks < 1 {
-		return fmt.Errorf("verify of %s with no intent on record: %+v", r.Reference, ref)
-	}
-	return nil
 }
 
 // truth does what was asked and answers by the ledger.

@@ -27,25 +27,31 @@ func books(tx *db.Tx, sc payments.Scope) ([]book, error) {
 	}
 	var all []book
 	for i := range list {
-		b := book{inv: &list[i], refs: map[string][]checkout.Reference{}}
-		if b.attempts, err = tx.AttemptsOfInvoice(b.inv.ID); err != nil {
-			return nil, err
-		}
-		for _, a := range b.attempts {
-			if b.refs[a.ID], err = tx.ReferencesOfAttempt(a.ID); err != nil {
-				return nil, err
-			}
-		}
-		newest, err := tx.EventsOfInvoice(b.inv.ID, 0, 10_000)
+		b, err := readBook(tx, &list[i])
 		if err != nil {
 			return nil, err
-		}
-		for j := range newest {
-			b.events = append(b.events, newest[len(newest)-1-j])
 		}
 		all = append(all, b)
 	}
 	return all, nil
+}
+
+func readBook(tx *db.Tx, inv *checkout.Invoice) (book, error) {
+	b := book{inv: inv, refs: map[string][]checkout.Reference{}}
+	var err error
+	if b.attempts, err = tx.AttemptsOfInvoice(inv.ID); err != nil {
+		return b, err
+	}
+	for _, a := range b.attempts {
+		if b.refs[a.ID], err = tx.ReferencesOfAttempt(a.ID); err != nil {
+			return b, err
+		}
+	}
+	newest, err := tx.EventsOfInvoice(inv.ID, 0, 10_000)
+	for i := range newest {
+		b.events = append(b.events, newest[len(newest)-1-i])
+	}
+	return b, err
 }
 
 func (b *book) count(s checkout.AttemptStatus) int {
@@ -65,22 +71,25 @@ func laws(tx *db.Tx, sc payments.Scope) error {
 	if err != nil {
 		return err
 	}
+	return lawful(tx, all)
+}
+
+// lawful is laws for some invoices.
+func lawful(tx *db.Tx, all []book) error {
 	paidBy := map[string]string{}
 	for i := range all {
 		b := &all[i]
-		for _, law := range []func(*book) error{seatLaw, chainLaw, replayLaw, silenceLaw} {
+		jobs := func(b *book) error { return jobLaw(tx, b) }
+		for _, law := range []func(*book) error{seatLaw, chainLaw, replayLaw, silenceLaw, jobs} {
 			if err := law(b); err != nil {
 				return fmt.Errorf("invoice %s (%s): %w\n%s", b.inv.Number, b.inv.Status, err, b)
 			}
 		}
-		if err := jobLaw(tx, b); err != nil {
-			return fmt.Errorf("invoice %s (%s): %w\n%s", b.inv.Number, b.inv.Status, err, b)
-		}
 		for _, a := range b.attempts {
-			key := a.Gateway + " " + gateways.Canonical(a.TrackingNumber)
 			if a.Status != checkout.AttemptPaid {
 				continue
 			}
+			key := a.Gateway + " " + gateways.Canonical(a.TrackingNumber)
 			if other, taken := paidBy[key]; taken {
 				return fmt.Errorf("reference %s paid for %s and for %s", key, other, a.ID)
 			}
@@ -246,6 +255,10 @@ func restLaw(tx *db.Tx, sc payments.Scope) error {
 	if err != nil {
 		return err
 	}
+	return atRest(tx, all)
+}
+
+func atRest(tx *db.Tx, all []book) error {
 	for i := range all {
 		b := &all[i]
 		for _, a := range b.attempts {
@@ -262,11 +275,46 @@ func restLaw(tx *db.Tx, sc payments.Scope) error {
 		}
 	}
 	next, err := tx.NextJobAt([]string{payments.JobVerify})
+	if err == nil && !next.IsZero() {
+		err = fmt.Errorf("a job is left for %s", next)
+	}
+	return err
+}
+
+// byNumber finds the attempt that a vendor was called about.
+func (w *world) byNumber(tx *db.Tx, number string) (*checkout.Attempt, error) {
+	all, err := tx.Attempts(db.AttemptQuery{MerchantID: w.scope.MerchantID, Live: w.scope.Live, Limit: 1000})
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].OurNumber == number {
+			return &all[i], nil
+		}
+	}
+	return nil, fmt.Errorf("a vendor was called with the number %s, which is not in our books", number)
+}
+
+// allowed: a verify captures, so it may go out only for the attempt that holds its invoice's seat,
+// for the amount that the invoice asks, and with the intent on record.
+func (w *world) allowed(tx *db.Tx, r gateways.VerifyRequest) error {
+	a, err := w.byNumber(tx, r.OurNumber)
 	if err != nil {
 		return err
 	}
-	if !next.IsZero() {
-		return fmt.Errorf("a job is left for %s", next)
+	inv, err := tx.Invoice(a.InvoiceID)
+	if err != nil {
+		return err
+	}
+	ref, err := tx.Reference(a.ID, gateways.Canonical(r.Reference))
+	if err != nil {
+		return err
+	}
+	if inv.Status != checkout.InvoiceProcessing || a.Status != checkout.AttemptVerifying || a.Amount != inv.Amount || r.WireAmount != a.WireAmount {
+		return fmt.Errorf("verify of %s: invoice %s over %d, attempt %s over %d", r.Reference, inv.Status, inv.Amount, a.Status, a.Amount)
+	}
+	if ref.Status != checkout.ReferenceAsking || !ref.Open || !ref.Bound || ref.Raw != r.Reference || ref.Asks < 1 {
+		return fmt.Errorf("verify of %s with no intent on record: %+v", r.Reference, ref)
 	}
 	return nil
 }

@@ -27,45 +27,41 @@ import (
 // TestHistories plays random histories of customers, merchants, vendors, time and death against the
 // real engine and a real store, and holds every step against the laws. More by -rapid.checks=N.
 func TestHistories(t *testing.T) {
-	t.Run(db.SQLite, func(t *testing.T) {
-		empty := filepath.Join(t.TempDir(), "empty.db")
-		if err := os.Rename(strings.TrimPrefix(dbtest.SQLiteURL(t), "sqlite:"), empty); err != nil {
-			t.Fatal(err)
-		}
-		dir := memory(t)
-		n := 0
-		histories(t, 300, func(tb testing.TB) string {
-			n++
-			path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
-			b, err := os.ReadFile(empty)
-			if err == nil {
-				err = os.WriteFile(path, b, 0o600)
-			}
-			if err != nil {
-				tb.Fatal(err)
-			}
-			tb.Cleanup(func() {
-				for _, tail := range []string{"", "-wal", "-shm", ".lock"} {
-					_ = os.Remove(path + tail)
-				}
-			})
-			return "sqlite:" + path
-		})
-	})
+	t.Run(db.SQLite, func(t *testing.T) { histories(t, 300, quickSQLite(t)) })
 	t.Run(db.PostgreSQL, func(t *testing.T) {
 		dbtest.NeedPostgres(t)
 		histories(t, 30, dbtest.PostgresURL)
 	})
 }
 
-// memory is a directory where a commit costs nothing: these histories are about states, and three
-// hundred of them on a slow disk would not be run.
-func memory(t *testing.T) string {
-	if dir, err := os.MkdirTemp("/dev/shm", "histories-"); err == nil {
+// quickSQLite gives new, migrated databases where a commit costs nothing, if there is such a place:
+// these tests are about states, and thousands of commits on a slow disk would not be run.
+func quickSQLite(t *testing.T) func(testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "payments-")
+	if err != nil {
+		dir = t.TempDir()
+	} else {
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		return dir
 	}
-	return t.TempDir()
+	empty, err := os.ReadFile(strings.TrimPrefix(dbtest.SQLiteURL(t), "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	return func(tb testing.TB) string {
+		n++
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
+		if err := os.WriteFile(path, empty, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() {
+			for _, tail := range []string{"", "-wal", "-shm", ".lock"} {
+				_ = os.Remove(path + tail)
+			}
+		})
+		return "sqlite:" + path
+	}
 }
 
 func histories(t *testing.T, checks int, fresh func(testing.TB) string) {
@@ -243,19 +239,6 @@ func (h *history) asStored(look func(*db.Tx) error) {
 	}
 }
 
-func (h *history) byNumber(tx *db.Tx, number string) (*checkout.Attempt, error) {
-	all, err := tx.Attempts(db.AttemptQuery{MerchantID: h.scope.MerchantID, Live: h.scope.Live, Limit: 1000})
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		if all[i].OurNumber == number {
-			return &all[i], nil
-		}
-	}
-	return nil, fmt.Errorf("a vendor was called with the number %s, which is not in our books", number)
-}
-
 func (h *history) check(when string, law func(*db.Tx, payments.Scope) error) {
 	if err := h.db.View(context.Background(), func(tx *db.Tx) error { return law(tx, h.scope) }); err != nil {
 		h.r.Fatalf("%s: %v", when, err)
@@ -266,12 +249,12 @@ func (h *history) check(when string, law func(*db.Tx, payments.Scope) error) {
 	if len(wrongs) > 0 {
 		h.r.Fatalf("%s: %v", when, errors.Join(wrongs...))
 	}
-	h.check2(when)
+	h.captured(when)
 }
 
-// check2 holds our books against the vendors': paid means that the vendor captured this very
+// captured holds our books against the vendors': paid means that the vendor captured this very
 // payment.
-func (h *history) check2(when string) {
+func (h *history) captured(when string) {
 	for _, a := range h.all() {
 		if a.Status != checkout.AttemptPaid || a.Resolved {
 			continue
@@ -296,7 +279,7 @@ func (h *history) all() []checkout.Attempt {
 	return list
 }
 
-// allowed fails the history for an error that is not one of the documented kinds.
+// may fails the history for an error that is not one of the documented kinds.
 func (h *history) may(err error, kinds ...checkout.Kind) {
 	if err != nil && !slices.ContainsFunc(kinds, func(k checkout.Kind) bool { return errors.Is(err, k) }) {
 		h.r.Fatalf("error %v, expected only %v", err, kinds)
