@@ -1,11 +1,14 @@
 package main_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite" // to look into the file as another program would
 )
 
 func TestHelp_EveryCommand(t *testing.T) {
@@ -118,6 +121,25 @@ func TestMigrate_CreatesAndRepeats(t *testing.T) {
 	h.must(&second, "migrate", "--json")
 	if first.Schema < 1 || first != second {
 		t.Errorf("schema %d, then %d", first.Schema, second.Schema)
+	}
+}
+
+// A database that a newer program wrote is left alone by every command.
+func TestSchema_NewerIsRefused(t *testing.T) {
+	h := newHouse(t)
+	h.must(nil, "migrate")
+	file, err := sql.Open("sqlite", filepath.Join(h.dir, "checkout.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"migrate"}, {"serve"}, {"merchant", "create", "--name", "a", "--slug", "ab"}} {
+		h.refused(h.run(args...), 1, "newer")
 	}
 }
 

@@ -30,7 +30,8 @@ func Explain(err error) string {
 	for _, f := range e.Fields {
 		line += "; " + f.Field + ": " + sentence("error."+f.Code)
 	}
-	if e.Err != nil && len(e.Fields) == 0 {
+	// What we did not foresee is told whole; the sentence about the others says all there is.
+	if e.Err != nil && (e.Kind == checkout.Internal || e.Kind == checkout.Unavailable) {
 		line += " (" + e.Err.Error() + ")"
 	}
 	return line
