@@ -348,6 +348,9 @@ func TestDrain_CutsOffWhatDoesNotEnd(t *testing.T) {
 	got := make(chan checkout.Job, 1)
 	again := worker.New(worker.Options{DB: d, Now: c.now, Poll: 10 * time.Millisecond})
 	again.Register(worker.Kind{Name: "letter", Concurrency: 1, Handle: func(_ context.Context, j checkout.Job) error { got <- j; return nil }})
+	if err := again.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	run(t, again)
 	if j := <-got; j.Failures != 0 {
 		t.Errorf("being cut off counts as a failure: %+v", j)
