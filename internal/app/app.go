@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	"dargah/internal/app/access"
@@ -62,7 +63,7 @@ type App struct {
 	db     *db.DB
 	worker *worker.Worker
 	log    *slog.Logger
-	ran    chan error // what worker.Run said in the end; nil before Start
+	ran    sync.WaitGroup // the worker's loops
 }
 
 // Open wires every room on a migrated database that no other server holds. It starts nothing.
@@ -198,8 +199,7 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 
 // Start runs the stored jobs and the schedules. Stop ends them.
 func (a *App) Start(ctx context.Context) {
-	a.ran = make(chan error, 1)
-	go func() { a.ran <- a.worker.Run(context.WithoutCancel(ctx)) }()
+	a.ran.Go(func() { a.worker.Run(context.WithoutCancel(ctx)) })
 }
 
 // Serve answers on l until ctx ends, then stops gracefully. It owns l.
@@ -210,11 +210,6 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	select {
 	case <-ctx.Done():
 	case failed = <-served:
-	case failed = <-a.ran:
-		a.ran <- nil
-		if failed == nil {
-			failed = errors.New("the worker ended by itself")
-		}
 	}
 	a.log.Info("stopping: no new requests, finishing what is under way")
 	return errors.Join(failed, a.Stop(ctx))
@@ -233,8 +228,6 @@ func (a *App) Stop(ctx context.Context) error {
 	} else {
 		err = errors.Join(err, drained)
 	}
-	if a.ran != nil {
-		err = errors.Join(err, <-a.ran)
-	}
+	a.ran.Wait()
 	return errors.Join(err, a.db.Close())
 }

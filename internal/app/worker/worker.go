@@ -132,7 +132,7 @@ func (w *Worker) Prepare(ctx context.Context) error {
 
 // Run claims and runs jobs until ctx ends or Drain is called; what runs then is Drain's to wait
 // for. A database that does not answer is waited for.
-func (w *Worker) Run(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -149,7 +149,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	cancel()
 	loops.Wait()
-	return nil
 }
 
 // ErrImpatient says that a drain ended work that had not come to its own end. Its jobs are still
