@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 )
 
 const (
@@ -31,31 +30,6 @@ type writer struct {
 	batch    []*call // of the present transaction
 	alone    []*call // to be run again, each in its own transaction
 }
-
-// call is one Update. state goes waiting → running or waiting → gone, once.
-type call struct {
-	fn     func(*Tx) error
-	state  atomic.Int32
-	done   chan struct{}
-	err    error
-	woken  map[string]struct{}
-	panic  *Panic
-	exited bool // fn ended its goroutine (t.FailNow does)
-}
-
-const (
-	callWaiting int32 = iota
-	callRunning
-	callGone
-)
-
-// Panic is what a caller's fn panicked with; it goes on in the caller's own goroutine.
-type Panic struct {
-	Value any
-	Stack []byte
-}
-
-func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }
 
 var errUnfinished = errors.New("fn did not return")
 

@@ -1,0 +1,31 @@
+package db
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// call is one Update. state goes waiting → running or waiting → gone, once.
+type call struct {
+	fn     func(*Tx) error
+	state  atomic.Int32
+	done   chan struct{}
+	err    error
+	woken  map[string]struct{}
+	panic  *Panic
+	exited bool // fn ended its goroutine (t.FailNow does)
+}
+
+const (
+	callWaiting int32 = iota
+	callRunning
+	callGone
+)
+
+// Panic is what a caller's fn panicked with; it goes on in the caller's own goroutine.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }
