@@ -20,3 +20,13 @@ func rich(t Text) templ.Component {
 		return err
 	})
 }
+
+// hop says where the button leads; css/checkout.css shows it beside the method that it belongs to.
+func hop(class, text, host string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		before, after := Text{Body: text}.split()
+		_, err := io.WriteString(w, `<span class="for-`+class+`">`+templ.EscapeString(before)+
+			`<bdi class="ltr">`+templ.EscapeString(host)+`</bdi>`+templ.EscapeString(after)+`</span>`)
+		return err
+	})
+}

@@ -233,7 +233,7 @@ func (f Form) open() bool {
 // class is the word that css/checkout.css knows the method by.
 func (m Method) class() string {
 	if m.Gateway == "ghesta" {
-		return "ghesta"
+		return m.Gateway
 	}
 	return "card"
 }

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"rsc.io/qr"
@@ -94,8 +93,7 @@ func qrPath(address string) (path, box string) {
 	if err != nil {
 		return "", ""
 	}
-	var b strings.Builder
-	b.Grow(code.Size * code.Size * 4)
+	b := make([]byte, 0, code.Size*code.Size*5)
 	for y := range code.Size {
 		for x := 0; x < code.Size; {
 			run := 0
@@ -106,12 +104,19 @@ func qrPath(address string) (path, box string) {
 				x++
 				continue
 			}
-			w := strconv.Itoa(run)
-			b.WriteString("M" + strconv.Itoa(x) + " " + strconv.Itoa(y) + "h" + w + "v1h-" + w + "z")
+			b = append(b, 'M')
+			b = strconv.AppendInt(b, int64(x), 10)
+			b = append(b, ' ')
+			b = strconv.AppendInt(b, int64(y), 10)
+			b = append(b, 'h')
+			b = strconv.AppendInt(b, int64(run), 10)
+			b = append(b, "v1h-"...)
+			b = strconv.AppendInt(b, int64(run), 10)
+			b = append(b, 'z')
 			x += run
 		}
 	}
 	side := strconv.Itoa(code.Size + 2*qrMargin)
 	margin := strconv.Itoa(-qrMargin)
-	return b.String(), margin + " " + margin + " " + side + " " + side
+	return string(b), margin + " " + margin + " " + side + " " + side
 }

@@ -1,0 +1,92 @@
+package pages_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/server"
+)
+
+// Whatever a browser brings, a callback is answered, sets no cookie, and reaches the engine only when
+// it can be read in one way.
+func FuzzCallback(f *testing.F) {
+	for _, seed := range []string{
+		"trackingNumber=88&invoiceNumber=1", "a=1?trackingNumber=2", "refid=1&refid=2", "RefId=1&refid=1",
+		"a;b", "%zz", "%ff%fe", "%00", "", "&&==", "refid=" + strings.Repeat("9", 300), "code=1&refid=\u06f1\u06f2",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		engine := &fake{page: payable()}
+		s := serve(t, engine)
+		post := request(http.MethodPost, loan, raw)
+		get := request(http.MethodGet, card, "")
+		get.URL.RawQuery = raw
+		for _, r := range []*http.Request{post, get} {
+			engine.claims = nil
+			w := do(s, r)
+			switch w.Code {
+			case http.StatusSeeOther:
+				if len(engine.claims) != 1 {
+					t.Fatalf("%d claims", len(engine.claims))
+				}
+				for key, list := range engine.claims[0].Values {
+					if len(list) != 1 || strings.ContainsRune(key+list[0], 0) || strings.ToValidUTF8(key+list[0], "") != key+list[0] {
+						t.Fatalf("the engine got %q=%q", key, list)
+					}
+				}
+			case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+				if len(engine.claims) != 0 {
+					t.Fatal("a malformed callback reached the engine")
+				}
+			default:
+				t.Fatalf("status %d", w.Code)
+			}
+			if w.Header().Get("Set-Cookie") != "" {
+				t.Fatal("a cookie")
+			}
+		}
+	})
+}
+
+var wrongName = checkout.WrongField("payer_name", "required")
+
+// A form is read strictly, and what was typed comes back escaped.
+func FuzzPay(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"gardeshpay", "Ali"}, {"ghesta", "<script>alert(1)</script>"}, {"", "\u202eevil"}, {"ghesta", `"><svg onload=x>`}, {"x\x00", "a"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, gateway, name string) {
+		engine := &fake{page: payable(), startErr: wrongName}
+		engine.page.Methods[1].NeedsName = true
+		form := url.Values{"gateway": {gateway}, "payer_name": {name}, "payer_mobile": {name}}
+		w := do(serve(t, engine), request(http.MethodPost, payForm, form.Encode()))
+		switch w.Code {
+		case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		default:
+			t.Fatalf("status %d", w.Code)
+		}
+		body := w.Body.String()
+		if strings.Contains(body, "<script") || strings.Contains(body, "<svg onload") || strings.ContainsRune(body, '\u202e') {
+			t.Fatalf("unescaped: %s", body)
+		}
+	})
+}
+
+// The two readers agree with net/http about everything they accept.
+func FuzzParseForm(f *testing.F) {
+	f.Add("a=1&b=2")
+	f.Add("a=1;b=2")
+	f.Fuzz(func(t *testing.T, raw string) {
+		got, err := server.ParseForm(raw)
+		want, wantErr := url.ParseQuery(raw)
+		if err == nil && (wantErr != nil || got.Encode() != want.Encode()) {
+			t.Fatalf("%q: %v, want %v (%v)", raw, got, want, wantErr)
+		}
+	})
+}
