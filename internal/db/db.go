@@ -65,6 +65,14 @@ type target struct {
 	migrations fs.FS
 }
 
+// String names the database in messages, without its password.
+func (t target) String() string {
+	if t.engine == SQLite {
+		return t.path
+	}
+	return "the PostgreSQL database"
+}
+
 func parseURL(url string) (target, error) {
 	switch {
 	case strings.HasPrefix(url, "sqlite:"):

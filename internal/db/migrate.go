@@ -117,7 +117,7 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 	}
 	rows, err := pool.QueryContext(ctx, list)
 	if err != nil {
-		return 0, want, answered(fmt.Errorf("read the database: %w", err))
+		return 0, want, fmt.Errorf("read %s: %w", t, err)
 	}
 	defer rows.Close()
 	tables := map[string]bool{}
@@ -129,7 +129,7 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 		tables[name] = true
 	}
 	if err := rows.Err(); err != nil {
-		return 0, want, answered(fmt.Errorf("read the list of tables: %w", err))
+		return 0, want, fmt.Errorf("read the tables of %s: %w", t, err)
 	}
 	if len(tables) == 0 {
 		return 0, want, nil

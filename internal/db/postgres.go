@@ -72,7 +72,7 @@ func openPostgres(ctx context.Context, db *DB) (*pgEngine, error) {
 		return nil, err
 	}
 	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(answered(fmt.Errorf("connect to PostgreSQL: %w", err)), pool.Close())
+		return nil, errors.Join(fmt.Errorf("connect to PostgreSQL: %w", err), pool.Close())
 	}
 	return &pgEngine{db: db, pool: pool}, nil
 }
