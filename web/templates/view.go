@@ -6,6 +6,7 @@ package templates
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"dargah/internal/app/i18n"
 )
@@ -187,23 +188,25 @@ type Checkout struct {
 // Receipt is the page of a paid invoice.
 type Receipt struct {
 	Sheet
-	Brand     Brand
-	Test      bool
-	Amount    string
-	Rial      string
-	Words     string
-	Date      string
-	OtherDate string // in the other calendar
-	Machine   string // RFC 3339
-	Seal      string // the path of the rosette
-	Facts     []Fact
-	Notes     []string
-	Unclaimed []Unclaimed
-	QR        string // a path on a grid of Modules
-	Modules   string // the viewBox
-	Host      string
-	Actions   []Action
-	Contact   Contact
+	Brand Brand
+	// AttemptState is the status of the attempt created last: not paid when somebody paid twice.
+	AttemptState string
+	Test         bool
+	Amount       string
+	Rial         string
+	Words        string
+	Date         string
+	OtherDate    string // in the other calendar
+	Machine      string // RFC 3339
+	Seal         string // the path of the rosette
+	Facts        []Fact
+	Notes        []string
+	Unclaimed    []Unclaimed
+	QR           string // a path on a grid of Modules
+	Modules      string // the viewBox
+	Host         string
+	Actions      []Action
+	Contact      Contact
 }
 
 // ProblemView is an error page.
@@ -236,6 +239,17 @@ func (m Method) class() string {
 		return m.Gateway
 	}
 	return "card"
+}
+
+// longAmount is how many figures stand in one line of the narrowest phone at full size.
+const longAmount = 11
+
+// amountClass makes an amount smaller that would push the page sideways.
+func amountClass(amount string) string {
+	if utf8.RuneCountInString(amount) > longAmount {
+		return "amount long"
+	}
+	return "amount"
 }
 
 func (m Method) box() string {
