@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,13 @@ import (
 
 // maxCode bounds what is shown of a gateway's own words.
 const maxCode = 32
+
+// findings are our own words about an attempt: no bank knows them, so no customer is given them as
+// the gateway's code.
+var findings = []string{
+	checkout.CodeReferenceUsed, checkout.CodeTooManyReferences, checkout.CodeAmountMismatch,
+	checkout.CodeInvoiceMismatch, checkout.CodeAlreadyVerified, checkout.CodeUnknownOutcome,
+}
 
 // facts are what a customer can hold against a bank's message about one attempt; where and when are
 // left out on a page that tells them otherwise.
@@ -26,7 +34,7 @@ func (v *view) facts(a *checkout.Attempt, whole bool) []templates.Fact {
 	if t := moment(a); whole && !t.IsZero() {
 		list = append(list, templates.Fact{Label: v.l.T("fact.time"), Value: i18n.DateTimeShort(v.l, t)})
 	}
-	if f := a.Failure; f != nil && f.Stage == checkout.StageVerify && f.Code != "" {
+	if f := a.Failure; f != nil && f.Stage == checkout.StageVerify && f.Code != "" && !slices.Contains(findings, f.Code) {
 		code := i18n.CleanText(f.Code)
 		if r := []rune(code); len(r) > maxCode {
 			code = string(r[:maxCode])

@@ -52,7 +52,8 @@ type Pages struct {
 func Mount(s *server.Server, engine interface {
 	Payer
 	Returns
-}, baseURL string, now func() time.Time) *Pages {
+}, baseURL string, now func() time.Time,
+) *Pages {
 	p := &Pages{
 		payer: engine, returns: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow),

@@ -31,6 +31,9 @@ func (v *view) receipt() templates.Receipt {
 		Host: site(v.base), Actions: v.backToShop(false),
 		Contact: templates.Contact{Name: brand.Name, Phone: v.Merchant.Phone, Email: v.Merchant.Email, Address: i18n.CleanText(v.Merchant.Address)},
 	}
+	if a := v.last(); a != nil {
+		out.AttemptState = string(a.Status)
+	}
 	out.Title = v.l.T("state.paid.title", "amount", out.Amount, "merchant", brand.Name)
 	out.QR, out.Modules = qrPath(v.base + "/i/" + inv.Token)
 	if inv.Payment != nil && inv.Payment.Manual {
