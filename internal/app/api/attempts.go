@@ -18,20 +18,24 @@ const codeUnknownValue = "unknown_value"
 
 func (a *API) attemptRoutes() []route {
 	return []route{
-		{scope: scopeRead, handle: a.listAttempts, op: huma.Operation{
-			OperationID: "listAttempts", Method: http.MethodGet, Path: "/attempts", Tags: []string{tagAttempts},
-			Summary:     "List attempts",
-			Description: "Newest first. `status=needs_review` is what waits for a person.",
-			Parameters:  append([]*huma.Param{query("status", "Only attempts in this state.", "needs_review", attemptStatuses()...)}, paging()...),
-		}, status: http.StatusOK, says: "One page.", gives: of[page[wire.Attempt]](examplePage(exampleAttempt())),
-			errors: []int{422}},
-		{scope: scopeWrite, handle: a.resolveAttempt, op: huma.Operation{
-			OperationID: "resolveAttempt", Method: http.MethodPost, Path: "/attempts/{id}/resolve", Tags: []string{tagAttempts},
-			Summary:     "Resolve an attempt",
-			Description: "Decides about an attempt in `needs_review`, after you asked the gateway. `paid` makes the invoice paid with `payment.manual: true`; `failed` lets it be paid again.",
-			Parameters:  []*huma.Param{pathID("attempt", exampleAttemptID), onceHeader()},
-		}, status: http.StatusOK, says: "The resolved attempt.", gives: of[wire.Attempt](exampleResolved()), takes: of[AttemptResolve](exampleResolve()),
-			errors: []int{400, 404, 409, 413, 415, 422}},
+		{
+			scope: scopeRead, handle: a.listAttempts, op: huma.Operation{
+				OperationID: "listAttempts", Method: http.MethodGet, Path: "/attempts", Tags: []string{tagAttempts},
+				Summary:     "List attempts",
+				Description: "Newest first. `status=needs_review` is what waits for a person.",
+				Parameters:  append([]*huma.Param{query("status", "Only attempts in this state.", "needs_review", attemptStatuses()...)}, paging()...),
+			}, status: http.StatusOK, says: "One page.", gives: of[page[wire.Attempt]](examplePage(exampleAttempt())),
+			errors: []int{422},
+		},
+		{
+			scope: scopeWrite, handle: a.resolveAttempt, op: huma.Operation{
+				OperationID: "resolveAttempt", Method: http.MethodPost, Path: "/attempts/{id}/resolve", Tags: []string{tagAttempts},
+				Summary:     "Resolve an attempt",
+				Description: "Decides about an attempt in `needs_review`, after you asked the gateway. `paid` makes the invoice paid with `payment.manual: true`; `failed` lets it be paid again.",
+				Parameters:  []*huma.Param{pathID("attempt", exampleAttemptID), onceHeader()},
+			}, status: http.StatusOK, says: "The resolved attempt.", gives: of[wire.Attempt](exampleResolved()), takes: of[AttemptResolve](exampleResolve()),
+			errors: []int{400, 404, 409, 413, 415, 422},
+		},
 	}
 }
 

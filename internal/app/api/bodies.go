@@ -11,10 +11,14 @@ import (
 
 // The members of the bodies we take. The OpenAPI document is held against them by a test.
 var (
-	createMembers = []string{"amount", "description", "reference", "customer", "items", "gateways",
-		"expires_at", "return_url", "locale", "metadata", "send_email"}
-	updateMembers = []string{"amount", "description", "reference", "customer", "items", "gateways",
-		"expires_at", "return_url", "locale", "metadata"}
+	createMembers = []string{
+		"amount", "description", "reference", "customer", "items", "gateways",
+		"expires_at", "return_url", "locale", "metadata", "send_email",
+	}
+	updateMembers = []string{
+		"amount", "description", "reference", "customer", "items", "gateways",
+		"expires_at", "return_url", "locale", "metadata",
+	}
 	customerMembers = []string{"name", "mobile", "email"}
 	itemMembers     = []string{"title", "quantity", "unit_amount"}
 	resolveMembers  = []string{"outcome", "note", "ref_number"}

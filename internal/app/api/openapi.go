@@ -169,8 +169,10 @@ func moment(name, doc, example string) *huma.Param {
 func paging() []*huma.Param {
 	least, most := 1.0, float64(maxLimit)
 	return []*huma.Param{
-		{Name: "limit", In: "query", Description: "How many on a page.", Example: defaultLimit,
-			Schema: &huma.Schema{Type: "integer", Minimum: &least, Maximum: &most, Default: defaultLimit}},
+		{
+			Name: "limit", In: "query", Description: "How many on a page.", Example: defaultLimit,
+			Schema: &huma.Schema{Type: "integer", Minimum: &least, Maximum: &most, Default: defaultLimit},
+		},
 		query("cursor", "`next_cursor` of the page before.", "bTFxM3E0ZDguaW52XzA2ZXB6NnI1YzhnNGhucWsydnQwczl3eHk"),
 	}
 }

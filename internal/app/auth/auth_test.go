@@ -158,8 +158,10 @@ func TestHashAPIKey_Known(t *testing.T) {
 
 func TestAPIKeyMode_Refuses(t *testing.T) {
 	secret, _ := auth.NewAPIKey(true)
-	for _, s := range []string{"", "sk_live_", secret[:len(secret)-1], secret + "0", " " + secret, secret[:50] + "-",
-		strings.ToUpper(secret), "pk" + secret[2:], secret[8:], secret[:20] + "\n" + secret[21:], "sk_test_" + secret} {
+	for _, s := range []string{
+		"", "sk_live_", secret[:len(secret)-1], secret + "0", " " + secret, secret[:50] + "-",
+		strings.ToUpper(secret), "pk" + secret[2:], secret[8:], secret[:20] + "\n" + secret[21:], "sk_test_" + secret,
+	} {
 		if live, ok := auth.APIKeyMode(s); ok || live {
 			t.Errorf("%q read as live %t, ok %t", s, live, ok)
 		}

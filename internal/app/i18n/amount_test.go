@@ -88,8 +88,10 @@ func TestInWords(t *testing.T) {
 		{5, "پنج ریال", "five rial"},
 		{27_050_005, "دو میلیون و هفتصد و پنج هزار تومان و پنج ریال", "two million, seven hundred and five thousand toman and five rial"},
 		{-150, "منفی پانزده تومان", "minus fifteen toman"},
-		{9_999_999_999_990, "نهصد و نود و نه میلیارد و نهصد و نود و نه میلیون و نهصد و نود و نه هزار و نهصد و نود و نه تومان",
-			"nine hundred and ninety-nine billion, nine hundred and ninety-nine million, nine hundred and ninety-nine thousand, nine hundred and ninety-nine toman"},
+		{
+			9_999_999_999_990, "نهصد و نود و نه میلیارد و نهصد و نود و نه میلیون و نهصد و نود و نه هزار و نهصد و نود و نه تومان",
+			"nine hundred and ninety-nine billion, nine hundred and ninety-nine million, nine hundred and ninety-nine thousand, nine hundred and ninety-nine toman",
+		},
 		{25_000_000_000_000, "دو هزار و پانصد میلیارد تومان", "two trillion, five hundred billion toman"},
 	}
 	for _, tt := range tests {
@@ -148,8 +150,10 @@ type reader struct {
 }
 
 func readFA(s string) (*big.Int, bool) {
-	r := reader{minus: "منفی ", toman: "تومان", rial: "ریال", and: " و ", ones: map[string]int64{},
-		scales: []string{"میلیارد", "میلیون", "هزار"}, sizes: []int64{1e9, 1e6, 1e3}}
+	r := reader{
+		minus: "منفی ", toman: "تومان", rial: "ریال", and: " و ", ones: map[string]int64{},
+		scales: []string{"میلیارد", "میلیون", "هزار"}, sizes: []int64{1e9, 1e6, 1e3},
+	}
 	for i, w := range strings.Fields("صفر یک دو سه چهار پنج شش هفت هشت نه ده یازده دوازده سیزده چهارده پانزده شانزده هفده هجده نوزده") {
 		r.ones[w] = int64(i)
 	}
@@ -163,9 +167,11 @@ func readFA(s string) (*big.Int, bool) {
 }
 
 func readEN(s string) (*big.Int, bool) {
-	r := reader{minus: "minus ", toman: "toman", rial: "rial", and: " and ", ones: map[string]int64{},
+	r := reader{
+		minus: "minus ", toman: "toman", rial: "rial", and: " and ", ones: map[string]int64{},
 		scales: []string{"quintillion", "quadrillion", "trillion", "billion", "million", "thousand", "hundred"},
-		sizes:  []int64{1e18, 1e15, 1e12, 1e9, 1e6, 1e3, 100}}
+		sizes:  []int64{1e18, 1e15, 1e12, 1e9, 1e6, 1e3, 100},
+	}
 	for i, w := range strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen") {
 		r.ones[w] = int64(i)
 	}

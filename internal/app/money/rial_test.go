@@ -12,9 +12,11 @@ import (
 )
 
 // edges are the numbers around which sums and products break.
-var edges = []int64{0, 1, -1, 2, -2, 9, 10, -10, 11, math.MaxInt32, math.MinInt32, 1 << 32, 3037000499, 3037000500, -3037000500,
+var edges = []int64{
+	0, 1, -1, 2, -2, 9, 10, -10, 11, math.MaxInt32, math.MinInt32, 1 << 32, 3037000499, 3037000500, -3037000500,
 	int64(money.MaxInvoice), math.MaxInt64 / 10, math.MaxInt64/10 + 1, math.MinInt64 / 10, math.MinInt64/10 - 1,
-	math.MaxInt64 / 2, math.MinInt64 / 2, math.MaxInt64 - 1, math.MaxInt64, math.MinInt64 + 1, math.MinInt64}
+	math.MaxInt64 / 2, math.MinInt64 / 2, math.MaxInt64 - 1, math.MaxInt64, math.MinInt64 + 1, math.MinInt64,
+}
 
 // amount draws any int64, every second time one near an edge.
 func amount() *rapid.Generator[int64] {

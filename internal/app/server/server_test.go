@@ -224,10 +224,23 @@ func TestLimiter(t *testing.T) {
 		at   time.Duration
 		want bool
 	}{
-		{"192.0.2.1", 0, true}, {"192.0.2.1", 0, true}, {"192.0.2.1", 59 * time.Second, false}, {"192.0.2.2", 0, true},
-		{"192.0.2.1", time.Minute, true}, {"192.0.2.1", time.Minute, true}, {"192.0.2.1", 61 * time.Second, false},
-		{"2001:db8::1", 0, true}, {"2001:db8::ffff", 0, true}, {"2001:db8::2", 0, false}, {"2001:db8:0:1::1", 0, true},
-		{"127.0.0.1", 0, true}, {"127.0.0.1", 0, true}, {"127.0.0.1", 0, true}, {"::1", 0, true}, {"::1", 0, true}, {"::1", 0, true},
+		{"192.0.2.1", 0, true},
+		{"192.0.2.1", 0, true},
+		{"192.0.2.1", 59 * time.Second, false},
+		{"192.0.2.2", 0, true},
+		{"192.0.2.1", time.Minute, true},
+		{"192.0.2.1", time.Minute, true},
+		{"192.0.2.1", 61 * time.Second, false},
+		{"2001:db8::1", 0, true},
+		{"2001:db8::ffff", 0, true},
+		{"2001:db8::2", 0, false},
+		{"2001:db8:0:1::1", 0, true},
+		{"127.0.0.1", 0, true},
+		{"127.0.0.1", 0, true},
+		{"127.0.0.1", 0, true},
+		{"::1", 0, true},
+		{"::1", 0, true},
+		{"::1", 0, true},
 	} {
 		if got := allow(tt.addr, now.Add(tt.at)); got != tt.want {
 			t.Errorf("call %d of %s at %s: %t", i, tt.addr, tt.at, got)

@@ -84,10 +84,14 @@ func gardeshpayErrorShapes() []fault {
 		{"null", nil},
 	} {
 		list = append(list,
-			fault{"verify_errors_" + shape.name, phaseVerify, onlyGP, always, "رد با errors به شکل " + shapeOf[shape.name] + "، کد ۲۰۰.", "Refused; errors is " + shapeOf[shape.name] + ", status 200.",
-				refused(http.StatusOK, gpSays(http.StatusOK, gpDeclined, "پرداخت ناموفق بوده است", shape.value).body)},
-			fault{"verify_errors_" + shape.name + "_400", phaseVerify, onlyGP, always, "رد با errors به شکل " + shapeOf[shape.name] + "، کد ۴۰۰.", "Refused; errors is " + shapeOf[shape.name] + ", status 400.",
-				refused(http.StatusBadRequest, gpSays(http.StatusBadRequest, gpDeclined, "پرداخت ناموفق بوده است", shape.value).body)})
+			fault{
+				"verify_errors_" + shape.name, phaseVerify, onlyGP, always, "رد با errors به شکل " + shapeOf[shape.name] + "، کد ۲۰۰.", "Refused; errors is " + shapeOf[shape.name] + ", status 200.",
+				refused(http.StatusOK, gpSays(http.StatusOK, gpDeclined, "پرداخت ناموفق بوده است", shape.value).body),
+			},
+			fault{
+				"verify_errors_" + shape.name + "_400", phaseVerify, onlyGP, always, "رد با errors به شکل " + shapeOf[shape.name] + "، کد ۴۰۰.", "Refused; errors is " + shapeOf[shape.name] + ", status 400.",
+				refused(http.StatusBadRequest, gpSays(http.StatusBadRequest, gpDeclined, "پرداخت ناموفق بوده است", shape.value).body),
+			})
 	}
 	return list
 }

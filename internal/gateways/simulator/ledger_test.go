@@ -92,7 +92,7 @@ func stroll(t *testing.T, w *world, dice *rand.Rand, steps int) {
 }
 
 func TestLedger_Conservation(t *testing.T) {
-	var states = map[simulator.State]bool{}
+	states := map[simulator.State]bool{}
 	for seed := range int64(8) {
 		w := newWorld(t, func(o *simulator.Options) { o.MaxHang = time.Millisecond })
 		stroll(t, w, rand.New(rand.NewSource(seed)), 250)
@@ -268,7 +268,11 @@ func TestClock_NeverRunsBackwards(t *testing.T) {
 
 func TestNew_WrongOptions(t *testing.T) {
 	for _, opt := range []simulator.Options{
-		{}, {PublicURL: "/simulator"}, {PublicURL: "http://x/"}, {PublicURL: "ftp://x"}, {PublicURL: "http://x?y=1"},
+		{},
+		{PublicURL: "/simulator"},
+		{PublicURL: "http://x/"},
+		{PublicURL: "ftp://x"},
+		{PublicURL: "http://x?y=1"},
 		{PublicURL: "http://x", Switches: simulator.Switches{PayPingUnit: "dollar"}},
 		{PublicURL: "http://x", Switches: simulator.Switches{AmountPlacement: "below"}},
 		{PublicURL: "http://x", Switches: simulator.Switches{FailureStatus: 500}},

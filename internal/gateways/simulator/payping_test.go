@@ -58,8 +58,12 @@ func TestPayPing_RequestIDAndAuthorization(t *testing.T) {
 	code := w.code(1_000_000)
 	seen := map[string]bool{}
 	for _, call := range [][2]string{
-		{"POST", "/v2/pay"}, {"POST", "/v2/pay/"}, {"POST", "/v2/pay/verify"}, {"POST", "/v2/pay/verify/"},
-		{"DELETE", "/v2/pay/" + code}, {"GET", "/v1/report/" + code},
+		{"POST", "/v2/pay"},
+		{"POST", "/v2/pay/"},
+		{"POST", "/v2/pay/verify"},
+		{"POST", "/v2/pay/verify/"},
+		{"DELETE", "/v2/pay/" + code},
+		{"GET", "/v1/report/" + code},
 	} {
 		for _, auth := range []string{"", "shop", "basic shop", "bearer ", "bearer stranger"} {
 			r := w.do(call[0], call[1], "{}", "Content-Type", "application/json", "Authorization", auth)

@@ -45,8 +45,11 @@ func gardeshpayReturn(callback string, said claim, manner manner) string {
 // paypingReturn is the form of the guide: five lower-case names, no amount among them.
 func paypingReturn(p payment, said claim, manner manner) target {
 	fields := []field{
-		{"code", said.Code}, {"refid", said.Reference}, {"clientrefid", said.Number},
-		{"cardnumber", p.out.Mask}, {"cardhashpan", hashPAN(p.out.Mask)},
+		{"code", said.Code},
+		{"refid", said.Reference},
+		{"clientrefid", said.Number},
+		{"cardnumber", p.out.Mask},
+		{"cardhashpan", hashPAN(p.out.Mask)},
 	}
 	switch manner {
 	case mannerGet:
