@@ -1,0 +1,142 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// runBatch commits the batch in one transaction. An error that ended the whole transaction is the
+// error of the caller who met it; nothing that the others saw or did in it counts, so they are run
+// again, each alone.
+func (w *writer) runBatch() {
+	if len(w.batch) == 1 {
+		w.alone = append(w.alone, w.batch[0])
+		w.batch = w.batch[:0]
+		return
+	}
+	if err := w.begin(); err != nil {
+		w.finishAll(fmt.Errorf("begin: %w", err))
+		return
+	}
+	for _, c := range w.batch {
+		if c.state.Load() == callGone {
+			continue
+		}
+		if err := w.st.do("SAVEPOINT caller"); err != nil {
+			w.rollback()
+			w.again(nil)
+			return
+		}
+		if !c.state.CompareAndSwap(callWaiting, callRunning) {
+			_ = w.st.do("RELEASE caller")
+			continue
+		}
+		w.run(c)
+		if w.st.broken != nil {
+			w.rollback()
+			w.again(c)
+			return
+		}
+		if c.err != nil {
+			if err := w.st.do("ROLLBACK TO caller"); err != nil {
+				w.rollback()
+				w.again(c)
+				return
+			}
+		}
+		if err := w.st.do("RELEASE caller"); err != nil {
+			w.rollback()
+			w.again(nil)
+			return
+		}
+	}
+	if err := w.st.do("COMMIT"); err != nil {
+		w.rollback()
+		w.again(nil)
+		return
+	}
+	w.committed(w.batch)
+	w.finishAll(nil)
+}
+
+// again hands everybody of the batch but the culprit over to runAlone.
+func (w *writer) again(culprit *call) {
+	for _, c := range w.batch {
+		if c == culprit || c.exited {
+			w.finish(c)
+			continue
+		}
+		w.alone = append(w.alone, c)
+		w.db.stats.reruns.Add(1)
+	}
+	w.batch = w.batch[:0]
+}
+
+// runAlone runs each of alone in a transaction of its own.
+func (w *writer) runAlone() {
+	for len(w.alone) > 0 {
+		c := w.alone[0]
+		w.alone = w.alone[1:]
+		if c.state.Load() == callGone {
+			continue
+		}
+		if err := w.begin(); err != nil {
+			if c.state.CompareAndSwap(callWaiting, callRunning) || c.state.Load() == callRunning {
+				c.err = fmt.Errorf("begin: %w", err)
+				w.finish(c)
+			}
+			continue
+		}
+		w.batch = append(w.batch[:0], c) // whom serve finds when fn ends the goroutine
+		if !c.state.CompareAndSwap(callWaiting, callRunning) && c.state.Load() == callGone {
+			w.rollback()
+			continue
+		}
+		w.commitAlone(c)
+		w.batch = w.batch[:0]
+		w.finish(c)
+	}
+}
+
+func (w *writer) commitAlone(c *call) {
+	w.run(c)
+	if c.err == nil && w.st.broken != nil {
+		c.err = w.st.broken // fn swallowed it
+	}
+	if c.err != nil {
+		w.rollback()
+		return
+	}
+	if err := w.st.do("COMMIT"); err != nil {
+		w.rollback()
+		c.err = fmt.Errorf("commit: %w", err)
+		return
+	}
+	w.committed([]*call{c})
+}
+
+// run runs one caller's fn. A panic is its error here and goes on in its own goroutine.
+func (w *writer) run(c *call) {
+	tx := &Tx{ctx: context.Background(), run: w.st, now: w.db.clock()}
+	c.err, c.woken, c.panic = errUnfinished, nil, nil
+	returned := false
+	defer func() {
+		tx.run = nil
+		w.st.closeRows()
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			c.panic = &Panic{Value: v, Stack: debug.Stack()}
+			return
+		}
+		c.exited = true
+	}()
+	c.err = c.fn(tx)
+	c.woken = tx.woken
+	returned = true
+	if fatalSQLite(c.err) && w.st.broken == nil {
+		w.st.broken = c.err // met while reading rows
+	}
+}
