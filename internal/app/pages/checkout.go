@@ -98,6 +98,9 @@ func (v *view) bill() *templates.Bill {
 		Count: i18n.Digits(v.l, strconv.Itoa(len(inv.Items))),
 		Until: v.l.T("pay.until", "time", i18n.UntilPhrase(v.l, inv.ExpiresAt, v.Now)),
 	}
+	if inv.Reference != "" && strings.Contains(i18n.FoldDigits(b.Description), inv.Reference) {
+		b.Reference = "" // "Order 1024" says it already
+	}
 	for _, it := range inv.Items {
 		line := templates.Item{Title: i18n.CleanText(it.Title)}
 		if it.Quantity != 1 {
