@@ -37,14 +37,14 @@ type DemoState struct {
 func (d DemoLinks) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Dargah is running. Both gateways are simulated; no real money moves.\n\n")
-	fmt.Fprintf(&b, "Pay an invoice    %s\n", d.PayableFA)
-	fmt.Fprintf(&b, "       (English)  %s\n\n", d.PayableEN)
+	fmt.Fprintf(&b, "Pay an invoice      %s\n", d.PayableFA)
+	fmt.Fprintf(&b, "         (English)  %s\n\n", d.PayableEN)
 	for _, s := range d.States {
-		fmt.Fprintf(&b, "%-17s %s\n", s.State, s.URL)
+		fmt.Fprintf(&b, "%-19s %s\n", s.State, s.URL)
 	}
-	fmt.Fprintf(&b, "\nAPI documentation %s\n", d.Docs)
-	fmt.Fprintf(&b, "API key (test)    %s\n", d.APIKey)
-	fmt.Fprintf(&b, "Data              %s (--fresh begins anew)\n\n", d.Data)
+	fmt.Fprintf(&b, "\nAPI documentation   %s\n", d.Docs)
+	fmt.Fprintf(&b, "API key (test)      %s\n", d.APIKey)
+	fmt.Fprintf(&b, "Data                %s (--fresh begins anew)\n\n", d.Data)
 	b.WriteString("Stop with Ctrl-C.")
 	return b.String()
 }
