@@ -60,13 +60,21 @@ func (v *view) unclaimed() []templates.Unclaimed {
 		if a.Status != checkout.AttemptUnclaimed {
 			continue
 		}
-		text := v.l.T("unclaimed.bank")
+		text := v.l.T("unclaimed.bank", "why", v.unclaimedWhy(a))
 		if a.Gateway == ghesta {
-			text = v.l.T("unclaimed.ghesta")
+			text = v.l.T("unclaimed.ghesta", "why", v.unclaimedWhy(a))
 		}
 		list = append(list, templates.Unclaimed{Text: text, Facts: v.facts(a, true)})
 	}
 	return list
+}
+
+func (v *view) unclaimedWhy(a *checkout.Attempt) string {
+	switch why := a.UnclaimedWhy; why {
+	case "paid", "canceled", "review", "repriced":
+		return v.l.T("unclaimed.why." + why)
+	}
+	return v.l.T("unclaimed.why.other")
 }
 
 // beforeAgain is what to know before paying a second time, where money may be on its way back.

@@ -52,6 +52,7 @@ func scenes() []scene {
 	manual.Invoice.Payment.Manual, manual.Invoice.AmountRefunded = true, 5_000_000
 	twice := paid("gardeshpay")
 	twice.Attempts = append(twice.Attempts, attempt("ghesta", checkout.AttemptUnclaimed), attempt("gardeshpay", checkout.AttemptUnclaimed))
+	twice.Attempts[1].UnclaimedWhy, twice.Attempts[2].UnclaimedWhy = "paid", "review"
 	test := payable()
 	test.Invoice.Live, test.Invoice.Reference, test.Invoice.Description = false, "", "شهریهٔ کارگاه سفال، مهر"
 	test.Invoice.Items = nil
@@ -62,7 +63,9 @@ func scenes() []scene {
 	many.Methods = many.Methods[1:]
 	many.Methods[0].NeedsName = true
 	repriced := with(checkout.InvoiceOpen, attempt("gardeshpay", checkout.AttemptUnclaimed))
+	repriced.Attempts[0].UnclaimedWhy = "repriced"
 	closed := with(checkout.InvoiceCanceled, attempt("ghesta", checkout.AttemptUnclaimed))
+	closed.Attempts[0].UnclaimedWhy = "canceled"
 
 	gone := checkout.Fail(checkout.GatewayDown, "error.gateway_down")
 	wrong := &checkout.Error{Kind: checkout.Invalid, Key: "error.invalid", Fields: []checkout.FieldError{{Field: "payer_mobile", Code: "bad_mobile"}}}

@@ -236,7 +236,7 @@ func (v *view) ended(out *templates.Checkout) {
 	}
 	out.Contact = v.contact()
 	a := v.last()
-	if a == nil || (a.RedirectedAt.IsZero() && a.ReturnedAt.IsZero()) {
+	if a == nil || a.Status == checkout.AttemptUnclaimed || (a.RedirectedAt.IsZero() && a.ReturnedAt.IsZero()) {
 		out.Facts = append(out.Facts, templates.Fact{Label: v.l.T("fact.amount"), Value: v.toman(v.Invoice.Amount)})
 		return
 	}
