@@ -155,10 +155,14 @@ func (b *tab) picture(name, locale string) {
 	if os.Getenv(picturesEnv) == "" {
 		return
 	}
-	shot, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	type size struct{ Width, Height, Full int64 }
+	s := ask[size](b, "({Width: innerWidth, Height: innerHeight, Full: document.documentElement.scrollHeight})")
+	b.resize(s.Width, max(s.Height, s.Full)) // a picture beyond the window is shifted when the page is right to left
+	shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.resize(s.Width, s.Height)
 	b.keep(name+suffix(locale)+".png", shot)
 }
 

@@ -20,7 +20,8 @@ func TestTwice_TwoTabs(t *testing.T) {
 			other.leave(inv.Link, second.method)
 
 			first.submit(bankPays)
-			first.receipt(s.locale)
+			first.stands("paid", "redirected", s.locale) // the other try is still out
+			first.stepsOn("h1")
 			if second.method == card {
 				other.submit(bankPays)
 			} else {
