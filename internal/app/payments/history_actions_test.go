@@ -73,6 +73,7 @@ func (h *history) create() {
 	if life > 0 {
 		in.ExpiresAt = h.clock.now().Add(life)
 	}
+	h.clock.add(time.Millisecond) // the order of invoices must be the same when it is played again
 	inv, _, err := h.CreateInvoice(context.Background(), h.scope, in, checkout.Actor{Kind: "key", ID: "key_test"}, nil)
 	if err != nil {
 		h.r.Fatal(err)

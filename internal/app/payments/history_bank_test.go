@@ -60,7 +60,8 @@ type sale struct {
 // asked; what it must never be asked it writes into wrongs.
 type bank struct {
 	gateways.Gateway // the real adapter: name, keys, callbacks
-	h                *history
+	numbers
+	h *history
 
 	mu      sync.Mutex
 	sales   []*sale
@@ -125,7 +126,8 @@ func (b *bank) Start(_ context.Context, _ gateways.Settings, r gateways.StartReq
 
 // intended: the attempt stands in the books before the gateway hears of it.
 func (b *bank) intended(tx *db.Tx, r gateways.StartRequest) error {
-	a, err := b.h.byNumber(tx, r.OurNumber)
+	b.numbers.Store(r.OurNumber, r.Callback)
+	a, err := b.numbers.attempt(tx, b.Name(), r.OurNumber)
 	if err != nil {
 		return err
 	}
@@ -144,7 +146,10 @@ func (b *bank) Verify(_ context.Context, _ gateways.Settings, r gateways.VerifyR
 	b.mu.Unlock()
 	b.h.say("  %s verify %s %s", b.Name(), r.Reference, f)
 	if f != unreachable {
-		b.h.asStored(func(tx *db.Tx) error { return b.h.allowed(tx, r) })
+		b.h.asStored(func(tx *db.Tx) error {
+			_, err := b.allowed(tx, b.Name(), r)
+			return err
+		})
 	}
 	nothing := gateways.Answer{Outcome: gateways.Unknown, Sent: true}
 	switch f {

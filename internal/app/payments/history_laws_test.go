@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
@@ -86,7 +87,7 @@ func lawful(tx *db.Tx, all []book) error {
 			}
 		}
 		for _, a := range b.attempts {
-			if a.Status != checkout.AttemptPaid {
+			if a.Status != checkout.AttemptPaid || a.Resolved { // a person may have reasons
 				continue
 			}
 			key := a.Gateway + " " + gateways.Canonical(a.TrackingNumber)
@@ -281,42 +282,45 @@ func atRest(tx *db.Tx, all []book) error {
 	return err
 }
 
-// byNumber finds the attempt that a vendor was called about.
-func (w *world) byNumber(tx *db.Tx, number string) (*checkout.Attempt, error) {
-	all, err := tx.Attempts(db.AttemptQuery{MerchantID: w.scope.MerchantID, Live: w.scope.Live, Limit: 1000})
-	if err != nil {
-		return nil, err
+// numbers are what a vendor was called with: our number and the callback address that came with it.
+type numbers struct{ sync.Map }
+
+// attempt finds the attempt that a vendor was called about.
+func (n *numbers) attempt(tx *db.Tx, gateway, number string) (*checkout.Attempt, error) {
+	address, ok := n.Load(number)
+	if !ok {
+		return nil, fmt.Errorf("%s was asked about %s, which was never started", gateway, number)
 	}
-	for i := range all {
-		if all[i].OurNumber == number {
-			return &all[i], nil
-		}
+	s := address.(string)
+	a, err := tx.AttemptByCallback(gateway, s[strings.LastIndex(s, "/")+1:])
+	if err == nil && a.OurNumber != number {
+		err = fmt.Errorf("%s was called with %s for attempt %s", gateway, number, a.ID)
 	}
-	return nil, fmt.Errorf("a vendor was called with the number %s, which is not in our books", number)
+	return a, err
 }
 
 // allowed: a verify captures, so it may go out only for the attempt that holds its invoice's seat,
 // for the amount that the invoice asks, and with the intent on record.
-func (w *world) allowed(tx *db.Tx, r gateways.VerifyRequest) error {
-	a, err := w.byNumber(tx, r.OurNumber)
+func (n *numbers) allowed(tx *db.Tx, gateway string, r gateways.VerifyRequest) (*checkout.Attempt, error) {
+	a, err := n.attempt(tx, gateway, r.OurNumber)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	inv, err := tx.Invoice(a.InvoiceID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ref, err := tx.Reference(a.ID, gateways.Canonical(r.Reference))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if inv.Status != checkout.InvoiceProcessing || a.Status != checkout.AttemptVerifying || a.Amount != inv.Amount || r.WireAmount != a.WireAmount {
-		return fmt.Errorf("verify of %s: invoice %s over %d, attempt %s over %d", r.Reference, inv.Status, inv.Amount, a.Status, a.Amount)
+		return nil, fmt.Errorf("verify of %s: invoice %s over %d, attempt %s over %d", r.Reference, inv.Status, inv.Amount, a.Status, a.Amount)
 	}
 	if ref.Status != checkout.ReferenceAsking || !ref.Open || !ref.Bound || ref.Raw != r.Reference || ref.Asks < 1 {
-		return fmt.Errorf("verify of %s with no intent on record: %+v", r.Reference, ref)
+		return nil, fmt.Errorf("verify of %s with no intent on record: %+v", r.Reference, ref)
 	}
-	return nil
+	return a, nil
 }
 
 // String tells a book's story, for a person.
