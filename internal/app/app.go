@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dargah/internal/app/access"
@@ -32,6 +33,8 @@ const (
 	sweepEvery = 2 * time.Second
 	// pruneEvery is how late what may be forgotten is forgotten.
 	pruneEvery = time.Hour
+	// loopbackEvery is how late an account that moved to this machine gets its form-action.
+	loopbackEvery = 5 * time.Second
 	// verifiers is how many verify calls run at once; each waits for a gateway and costs little.
 	// A gateway that hangs must not keep the others' customers waiting: there are places enough.
 	verifiers = 256
@@ -63,7 +66,10 @@ type App struct {
 	db     *db.DB
 	worker *worker.Worker
 	log    *slog.Logger
-	ran    sync.WaitGroup // the worker's loops
+	// loopback says whether a form of ours may lead to this machine: the base URL or a gateway
+	// account is on loopback. Looked up beside the requests, since every page asks.
+	loopback atomic.Bool
+	ran      sync.WaitGroup // the worker's loops
 }
 
 // Open wires every room on a migrated database that no other server holds. It starts nothing.
@@ -105,11 +111,26 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
-	if err := a.worker.Prepare(ctx); err != nil {
+	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)
+	if err := errors.Join(a.worker.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err
 	}
 	a.Server, err = openServer(a, cfg, o, sim)
 	return a, err
+}
+
+func (a *App) lookForLoopback(ctx context.Context) error {
+	if u, err := url.Parse(a.cfg.BaseURL); err == nil && gateways.Loopback(u.Hostname()) {
+		a.loopback.Store(true)
+		return nil
+	}
+	return a.db.View(ctx, func(tx *db.Tx) error {
+		found, err := tx.LoopbackAccounts()
+		if err == nil {
+			a.loopback.Store(found)
+		}
+		return err
+	})
 }
 
 // openSimulator builds the gateways of test mode on the ledger that the database keeps for them.
@@ -185,6 +206,7 @@ func testSettings(baseURL string) map[string]gateways.Settings {
 func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*server.Server, error) {
 	srv, err := server.New(server.Options{
 		BaseURL: cfg.BaseURL, TrustedProxies: cfg.TrustedProxies, Ready: a.db.Ping, Log: o.Log, Now: o.Now,
+		LoopbackForms: a.loopback.Load,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)

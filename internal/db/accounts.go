@@ -29,6 +29,17 @@ func (tx *Tx) AllGatewayAccounts() ([]checkout.GatewayAccount, error) {
 	return tx.accounts(`SELECT ` + accountColumns + ` FROM gateway_accounts ORDER BY id`)
 }
 
+// LoopbackAccounts reports whether any live account has an address on this machine.
+func (tx *Tx) LoopbackAccounts() (bool, error) {
+	var n int64
+	err := tx.row(`SELECT COUNT(*) FROM gateway_accounts
+WHERE live = 1 AND (settings LIKE '%://127.%' OR settings LIKE '%://localhost%' OR settings LIKE '%://[::1]%')`).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for accounts on loopback: %w", err)
+	}
+	return n > 0, nil
+}
+
 func (tx *Tx) accounts(query string, args ...any) ([]checkout.GatewayAccount, error) {
 	rows, err := tx.query(query, args...)
 	if err != nil {

@@ -46,7 +46,7 @@ func (s *Simulator) chosen(face string) http.HandlerFunc {
 			return
 		}
 		c := choice{outcome: form["outcome"]}
-		if n, err := strconv.Atoi(latinDigits(form["times"])); err == nil && n >= always && n <= 1000 {
+		if n, err := strconv.Atoi(strings.TrimSpace(form["times"])); err == nil && n >= always && n <= 1000 {
 			c.times = n
 		}
 		if _, typed := form["card"]; typed && c.outcome == "paid" {
