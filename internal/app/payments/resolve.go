@@ -65,6 +65,9 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	to := checkout.AttemptFailed
 	if r.Outcome == "paid" {
 		to, a.Failure = checkout.AttemptPaid, nil
+		if a.RefNumber == "" && a.Gateway == "ghesta" {
+			a.RefNumber = a.TrackingNumber // CONTRACT §7: both are the refid
+		}
 	} else {
 		code := ""
 		if a.Failure != nil {
