@@ -21,7 +21,7 @@ type grave struct {
 	url     string
 	gateway string
 	vendor  *vendor
-	dead    sync.WaitGroup // requests of the dead process that never ended
+	dead    sync.WaitGroup // what the process that dies was doing
 	end     func()         // what the dead process's context hears
 }
 
@@ -46,7 +46,9 @@ func (g *grave) hangs(ref string) (answer func()) {
 	g.vendor.mu.Lock()
 	defer g.vendor.mu.Unlock()
 	g.vendor.hold[ref] = gate
-	return sync.OnceFunc(func() { close(gate) })
+	answer = sync.OnceFunc(func() { close(gate) })
+	g.t.Cleanup(answer) // the world waits for its dead
+	return answer
 }
 
 // forget lets later calls through: only the dead one hangs.
@@ -122,7 +124,7 @@ func deaths(t *testing.T, test func(g *grave)) {
 					if g.draining {
 						return false
 					}
-					g.spawned.Go(func() { fn(ctx) })
+					g.dead.Go(func() { fn(ctx) })
 					return true
 				}
 				g.Engine = payments.New(o)
@@ -291,7 +293,7 @@ func TestDeath_AnswerHeardNotStored(t *testing.T) {
 			}
 		}
 		_ = g.back(a, "8001")
-		g.spawned.Wait()
+		g.dead.Wait()
 		g.vendor.onVerify = nil
 		g.reborn()
 		g.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
@@ -311,7 +313,7 @@ func TestDeath_DuringReask(t *testing.T) {
 		a := g.start(inv, g.gateway)
 		g.vendor.say("8001", refusal("12", true, g.gateway == "gardeshpay"))
 		g.mustBack(a, "8001")
-		g.work()
+		g.dead.Wait()
 		g.want(inv, checkout.InvoiceOpen, a, checkout.AttemptFailed)
 		answer := g.hangs("8001")
 		g.clock.add(31 * time.Second)
