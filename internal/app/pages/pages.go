@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
@@ -45,6 +46,7 @@ type Pages struct {
 	baseURL string
 	now     func() time.Time
 	starts  *server.Limiter
+	memory  memory
 }
 
 // Mount hangs the customer's routes on the server. baseURL has no trailing slash; links and QR codes
@@ -56,7 +58,7 @@ func Mount(s *server.Server, engine interface {
 ) *Pages {
 	p := &Pages{
 		payer: engine, returns: engine, server: s, baseURL: baseURL, now: now,
-		starts: server.NewLimiter(startsPerAddress, startsWindow),
+		starts: server.NewLimiter(startsPerAddress, startsWindow), memory: newMemory(),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -140,18 +142,29 @@ func (p *Pages) link(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.render(c, http.StatusOK)
+	state := v.state()
+	if !v.lasting(state) {
+		return v.render(c, http.StatusOK, state)
+	}
+	drawn, err := p.memory.draw(c.Request().Context(), &v, state)
+	if err != nil {
+		return err
+	}
+	return drawn.Send(c, http.StatusOK)
 }
 
-func (v *view) render(c echo.Context, status int) error {
-	state := v.state()
-	if state == statePaid {
-		return server.Render(c, status, templates.ReceiptPage(v.receipt()))
-	}
+func (v *view) render(c echo.Context, status int, state string) error {
 	if state == stateConfirming {
 		c.Response().Header().Set("Refresh", v.refresh())
 	}
-	return server.Render(c, status, templates.CheckoutPage(v.checkout(state)))
+	return server.Render(c, status, v.component(state))
+}
+
+func (v *view) component(state string) templ.Component {
+	if state == statePaid {
+		return templates.ReceiptPage(v.receipt())
+	}
+	return templates.CheckoutPage(v.checkout(state))
 }
 
 func (p *Pages) help(c echo.Context) error {

@@ -67,7 +67,8 @@ func (p *Pages) again(c echo.Context, in payments.StartInput, cause error) error
 	if err != nil {
 		return err
 	}
-	if kind == checkout.Conflict || !payable(v.state()) {
+	state := v.state()
+	if kind == checkout.Conflict || !payable(state) {
 		return c.Redirect(http.StatusSeeOther, v.home())
 	}
 	v.form = filled{gateway: in.Gateway, name: in.PayerName, mobile: in.PayerMobile}
@@ -80,7 +81,7 @@ func (p *Pages) again(c echo.Context, in payments.StartInput, cause error) error
 	case errors.As(cause, &e):
 		v.form.wrong = e.Fields
 	}
-	return v.render(c, server.Status(kind))
+	return v.render(c, server.Status(kind), state)
 }
 
 // payable are the states whose page has the form.

@@ -36,6 +36,9 @@ func (v *view) receipt() templates.Receipt {
 	}
 	out.Title = v.l.T("state.paid.title", "amount", out.Amount, "merchant", brand.Name)
 	out.QR, out.Modules = qrPath(v.base + "/i/" + inv.Token)
+	if a := v.last(); a != nil {
+		out.AttemptState = string(a.Status)
+	}
 	if inv.Payment != nil && inv.Payment.Manual {
 		out.Notes = []string{v.l.T("receipt.manual")}
 	}

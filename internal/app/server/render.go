@@ -36,26 +36,36 @@ func Render(c echo.Context, status int, page templ.Component) error {
 	if err := page.Render(c.Request().Context(), body); err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
+	if !takesGzip(c) {
+		send(c, status, body.Bytes(), false)
+		return nil
+	}
+	zipped := getBuffer()
+	defer putBuffer(zipped)
+	if err := zip(zipped, body.Bytes()); err != nil {
+		return fmt.Errorf("compress: %w", err)
+	}
+	send(c, status, zipped.Bytes(), true)
+	return nil
+}
+
+func takesGzip(c echo.Context) bool {
+	return strings.Contains(c.Request().Header.Get("Accept-Encoding"), "gzip")
+}
+
+func send(c echo.Context, status int, body []byte, zipped bool) {
 	h := c.Response().Header()
 	h["Content-Type"] = htmlType
 	h["Vary"] = varyEncoding
-	out := body
-	if strings.Contains(c.Request().Header.Get("Accept-Encoding"), "gzip") {
-		zipped := getBuffer()
-		defer putBuffer(zipped)
-		if err := zip(zipped, body.Bytes()); err != nil {
-			return fmt.Errorf("compress: %w", err)
-		}
+	if zipped {
 		h["Content-Encoding"] = gzipEncoding
-		out = zipped
 	}
-	h["Content-Length"] = []string{strconv.Itoa(out.Len())}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	c.Response().WriteHeader(status)
 	if c.Request().Method == http.MethodHead {
-		return nil
+		return
 	}
-	_, _ = c.Response().Write(out.Bytes()) // the browser has gone; what we did is stored
-	return nil
+	_, _ = c.Response().Write(body) // the browser has gone; what we did is stored
 }
 
 var (
