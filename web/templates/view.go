@@ -132,7 +132,7 @@ type Unclaimed struct {
 	Facts []Fact
 }
 
-// Problem is a wrong field.
+// FieldProblem is a wrong field.
 type FieldProblem struct{ Field, Text string }
 
 // Method is one way to pay.
