@@ -172,6 +172,9 @@ func (e *Engine) conclude(s *step, a *checkout.Attempt, r *checkout.Reference, a
 	}
 	at, more := nextAsk(askedAt, s.tx.Now(), r.Deadline, r.Silences, r.Asks, answer.RetryAfter)
 	if !more {
+		// Silence to the end, also where nothing could be sent: no hard refusal, so the reference
+		// stays bound while a person looks for the money (CONTRACT §6.1).
+		r.Met = true
 		return never, s.review(a, r, checkout.CodeUnknownOutcome, "")
 	}
 	return at, s.tx.SaveReference(r)
