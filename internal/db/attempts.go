@@ -12,7 +12,7 @@ import (
 
 const attemptColumns = `a.id, a.invoice_id, i.merchant_id, i.live, a.gateway, a.status, a.amount_rial, a.wire_amount,
   a.unit, a.verify_url, a.verify_host, a.window_ms, a.our_number, a.callback_token, a.gateway_token,
-  a.payer_name, a.payer_mobile, a.tracking_number, a.ref_number, a.card_mask, a.card_hash,
+  a.payer_name, a.payer_mobile, a.locale, a.tracking_number, a.ref_number, a.card_mask, a.card_hash,
   a.failure_stage, a.failure_code, a.failure_message, a.unclaimed_why, a.created_at_ms, a.abandon_at_ms,
   a.redirected_at_ms, a.returned_at_ms, a.verified_at_ms, a.verify_deadline_ms, a.resolved_at_ms, a.closed_at_ms`
 
@@ -21,10 +21,10 @@ const attemptFrom = ` FROM attempts a JOIN invoices i ON i.id = a.invoice_id`
 // InsertAttempt stores a new attempt: the intent, before the gateway is called.
 func (tx *Tx) InsertAttempt(a *checkout.Attempt) error {
 	_, err := tx.exec(`INSERT INTO attempts (id, invoice_id, gateway, status, amount_rial, wire_amount, unit, verify_url,
-  verify_host, window_ms, our_number, callback_token, payer_name, payer_mobile, created_at_ms, abandon_at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+  verify_host, window_ms, our_number, callback_token, payer_name, payer_mobile, locale, created_at_ms, abandon_at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		a.ID, a.InvoiceID, a.Gateway, string(a.Status), int64(a.Amount), a.WireAmount, a.Unit, a.VerifyURL,
-		a.VerifyHost, a.Window.Milliseconds(), a.OurNumber, a.CallbackToken, a.PayerName, a.PayerMobile, ms(a.CreatedAt), ms(a.AbandonAt))
+		a.VerifyHost, a.Window.Milliseconds(), a.OurNumber, a.CallbackToken, a.PayerName, a.PayerMobile, a.Locale, ms(a.CreatedAt), ms(a.AbandonAt))
 	if err != nil {
 		return fmt.Errorf("insert attempt: %w", err)
 	}
@@ -144,7 +144,7 @@ func scanAttempt(row scanner) (*checkout.Attempt, error) {
 	var redirected, returned, verified, deadline, resolved, closed sql.NullInt64
 	err := row.Scan(&a.ID, &a.InvoiceID, &a.MerchantID, &live, &a.Gateway, &status, &amount, &a.WireAmount,
 		&a.Unit, &a.VerifyURL, &a.VerifyHost, &window, &a.OurNumber, &a.CallbackToken, &a.GatewayToken,
-		&a.PayerName, &a.PayerMobile, &a.TrackingNumber, &a.RefNumber, &a.CardMask, &a.CardHash,
+		&a.PayerName, &a.PayerMobile, &a.Locale, &a.TrackingNumber, &a.RefNumber, &a.CardMask, &a.CardHash,
 		&f.Stage, &f.Code, &f.Message, &a.UnclaimedWhy, &created, &abandon,
 		&redirected, &returned, &verified, &deadline, &resolved, &closed)
 	if err != nil {

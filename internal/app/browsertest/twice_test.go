@@ -92,7 +92,7 @@ func TestBack_FromTheBank(t *testing.T) {
 }
 
 // Who reads English on a Persian invoice goes on in English, also through a form that came back with
-// a complaint. The callback carries no language: the receipt comes in the invoice's, with the switch.
+// a complaint, and through the bank: the attempt remembers the choice, since a callback cannot carry it.
 func TestLanguage_Switch(t *testing.T) {
 	d := startDemo(t)
 	for _, way := range []struct{ from, to string }{{"fa", "en"}, {"en", "fa"}} {
@@ -109,9 +109,9 @@ func TestLanguage_Switch(t *testing.T) {
 			b.press(card)
 			b.submit(pay)
 			b.submit(bankPays)
-			b.stands("paid", "paid", way.from)
+			b.stands("paid", "paid", way.to) // the choice lasted through the bank and back
 			b.submit(".foot a[hreflang]")
-			b.stands("paid", "paid", way.to)
+			b.stands("paid", "paid", way.from)
 		})
 	}
 }

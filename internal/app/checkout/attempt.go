@@ -99,6 +99,7 @@ type Attempt struct {
 	GatewayToken  string // or payment code; "" until the gateway gave one
 	PayerName     string // personal data
 	PayerMobile   string // personal data
+	Locale        string // the language its customer had chosen, "" for the invoice's
 
 	TrackingNumber string // the reference in question, as received
 	RefNumber      string

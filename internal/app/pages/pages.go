@@ -111,13 +111,19 @@ type filled struct {
 	wrong                 []checkout.FieldError
 }
 
-// look reads the page and settles its language: what the address asks for, else the invoice's.
+// look reads the page and settles its language: what the address asks for, else what the customer
+// had chosen when leaving for a gateway (a callback's address carries no language), else the invoice's.
 func (p *Pages) look(c echo.Context, token string) (view, error) {
 	page, err := p.payer.Page(c.Request().Context(), token)
 	if err != nil {
 		return view{}, err
 	}
 	own, _ := i18n.ParseLocale(page.Invoice.Locale)
+	for i := range page.Attempts {
+		if chosen, ok := i18n.ParseLocale(page.Attempts[i].Locale); ok {
+			own = chosen
+		}
+	}
 	l := server.Locale(c, own)
 	return view{Page: page, l: l, asked: l != own, base: p.baseURL}, nil
 }

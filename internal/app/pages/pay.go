@@ -34,7 +34,7 @@ func (p *Pages) pay(c echo.Context) error {
 	in := payments.StartInput{
 		Token: t, Gateway: form.Get("gateway"),
 		PayerName: i18n.CleanText(form.Get("payer_name")), PayerMobile: i18n.CleanText(form.Get("payer_mobile")),
-		RequestID: server.RequestID(c.Request().Context()),
+		Locale: string(server.Locale(c, "")), RequestID: server.RequestID(c.Request().Context()),
 	}
 	if ok, wait := p.starts.Allow(p.server.ClientAddr(c), p.now()); !ok {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))

@@ -154,6 +154,7 @@ type StartInput struct {
 	Gateway     string
 	PayerName   string
 	PayerMobile string
+	Locale      string // the language that the customer asked for in the address, "" for none
 	RequestID   string
 }
 

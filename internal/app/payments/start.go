@@ -104,7 +104,7 @@ func (e *Engine) newAttempt(s *step, in StartInput) (*account, checkout.Attempt,
 		Gateway: in.Gateway, Status: checkout.AttemptCreated, Amount: s.inv.Amount, WireAmount: wire, Unit: acc.unit(),
 		VerifyURL: verify, VerifyHost: hostOf(verify), Window: acc.window(),
 		OurNumber: checkout.NewNumber(e.Random), CallbackToken: e.newCallbackToken(in.Gateway),
-		PayerName: name, PayerMobile: mobile, CreatedAt: now, AbandonAt: now.Add(e.AttemptTTL),
+		PayerName: name, PayerMobile: mobile, Locale: in.Locale, CreatedAt: now, AbandonAt: now.Add(e.AttemptTTL),
 	}
 	if err := s.tx.InsertAttempt(&a); err != nil {
 		return nil, none, err

@@ -117,6 +117,7 @@ CREATE TABLE attempts (
   gateway_token      TEXT   NOT NULL DEFAULT '',
   payer_name         TEXT   NOT NULL DEFAULT '',
   payer_mobile       TEXT   NOT NULL DEFAULT '',
+  locale             TEXT   NOT NULL DEFAULT '' CHECK (locale IN ('', 'fa', 'en')),
   tracking_number    TEXT   NOT NULL DEFAULT '',
   ref_number         TEXT   NOT NULL DEFAULT '',
   card_mask          TEXT   NOT NULL DEFAULT '',
