@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 
 	"dargah/internal/app/checkout"
@@ -96,20 +97,16 @@ func (e *Engine) take(s *step, attemptID string, claim gateways.Claim) (*asking,
 	if claim.Canceled {
 		return nil, s.cancelSign(a, claim)
 	}
-	canonical := gateways.Canonical(claim.Reference)
-	_, err = s.tx.Reference(a.ID, canonical)
-	if err == nil {
-		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"repeat": true, "tracking_number": claim.Reference})
-	}
-	if !errors.Is(err, checkout.NotFound) {
-		return nil, err
-	}
-	if a.Resolved || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview || a.Status == checkout.AttemptUnclaimed {
-		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"late": true, "tracking_number": claim.Reference})
-	}
 	refs, err := s.tx.ReferencesOfAttempt(a.ID)
 	if err != nil {
 		return nil, err
+	}
+	canonical := gateways.Canonical(claim.Reference)
+	if slices.ContainsFunc(refs, func(r checkout.Reference) bool { return r.Canonical == canonical }) {
+		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"repeat": true, "tracking_number": claim.Reference})
+	}
+	if a.Resolved || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview || a.Status == checkout.AttemptUnclaimed {
+		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"late": true, "tracking_number": claim.Reference})
 	}
 	if len(refs) > MaxReferences {
 		// The one too many is stored already and waits for the seat; the rest is only counted.

@@ -24,9 +24,10 @@ var amounts = []int64{1_500_000, 2_000_000}
 func (h *history) actions() map[string]func(*rapid.T) {
 	all := map[string]func(*rapid.T){}
 	for name, do := range map[string]func(){
-		"create": h.create, "start": h.start, "start again": h.start, "pay": h.pay, "pay and return": h.payAndReturn, "pay and return again": h.payAndReturn,
-		"return": h.comeBack, "return late": h.comeBack, "cancel": h.cancel, "edit": h.edit, "resolve": h.resolve,
-		"weather": h.changeWeather, "bad weather": h.changeWeather, "time": h.letPass, "more time": h.letPass, "die": h.dieAction, "late answer": h.anyLateAnswer,
+		"create": h.create, "start": h.start, "start again": h.start, "start once more": h.start, "pay": h.pay, "pay and return": h.payAndReturn,
+		"pay and return again": h.payAndReturn, "pay and return once more": h.payAndReturn, "return": h.comeBack, "return again": h.comeBack, "return late": h.comeBack,
+		"cancel": h.cancel, "edit": h.edit, "edit when all are gone": h.editLater, "resolve": h.resolve, "another program": h.foreign,
+		"weather": h.changeWeather, "bad weather": h.changeWeather, "outage": h.outage, "time": h.letPass, "more time": h.letPass, "die": h.dieAction, "late answer": h.anyLateAnswer,
 	} {
 		all[name] = func(r *rapid.T) {
 			h.r = r
@@ -62,7 +63,7 @@ func (h *history) invoices() []checkout.Invoice {
 }
 
 func (h *history) create() {
-	if len(h.invoices()) >= 3 {
+	if len(h.invoices()) >= 6 || len(h.alive()) >= 2 {
 		h.r.Skip("enough invoices")
 	}
 	in := payments.NewInvoice{
@@ -81,8 +82,16 @@ func (h *history) create() {
 	h.say("invoice %s over %d, open for %s", inv.Number, inv.Amount, inv.ExpiresAt.Sub(h.clock.now()))
 }
 
+// alive are the invoices that something can still become of.
+func (h *history) alive() []checkout.Invoice {
+	return slices.DeleteFunc(h.invoices(), func(inv checkout.Invoice) bool {
+		s := inv.At(h.clock.now())
+		return s != checkout.InvoiceOpen && s != checkout.InvoiceProcessing
+	})
+}
+
 func (h *history) start() {
-	inv := pick(h, "invoice", h.invoices())
+	inv := pick(h, "invoice", h.alive())
 	gateway := rapid.SampledFrom(payments.GatewayNames()).Draw(h.r, "gateway")
 	h.clock.add(time.Millisecond)
 	h.say("the customer of invoice %s chooses %s", inv.Number, gateway)
@@ -194,8 +203,22 @@ func (h *history) cancel() {
 }
 
 func (h *history) edit() {
-	inv := pick(h, "invoice", h.invoices())
-	amount := money.Rial(rapid.SampledFrom(amounts).Draw(h.r, "amount"))
+	h.reprice(pick(h, "invoice", h.alive()))
+}
+
+// editLater is the merchant who waits until nobody is out.
+func (h *history) editLater() {
+	inv := pick(h, "invoice", h.alive())
+	h.say("31m pass")
+	h.pass(31 * time.Minute)
+	h.reprice(inv)
+}
+
+func (h *history) reprice(inv checkout.Invoice) {
+	amount := money.Rial(amounts[0])
+	if inv.Amount == amount {
+		amount = money.Rial(amounts[1])
+	}
 	h.say("the merchant makes invoice %s cost %d", inv.Number, amount)
 	_, err := h.UpdateInvoice(context.Background(), h.scope, inv.ID, payments.InvoiceChange{Amount: &amount}, checkout.Actor{Kind: "key", ID: "key_test"})
 	h.may(err, checkout.Conflict)
@@ -216,15 +239,25 @@ func (h *history) resolve() {
 
 func (h *history) changeWeather() {
 	b := h.banks[rapid.SampledFrom(payments.GatewayNames()).Draw(h.r, "gateway")]
-	if rapid.IntRange(0, 5).Draw(h.r, "kind") == 5 {
-		d := rapid.SampledFrom([]time.Duration{time.Minute, 9 * time.Minute, 20 * time.Minute}).Draw(h.r, "outage")
-		b.down = h.clock.now().Add(d)
-		h.say("%s is down for %s", b.Name(), d)
-		return
-	}
 	b.starts = rapid.SliceOfN(rapid.SampledFrom(startFaults), 0, 1).Draw(h.r, "starts")
 	b.weather = rapid.SliceOfN(rapid.SampledFrom(verifyFaults), 1, 4).Draw(h.r, "verifies")
 	h.say("%s: next starts %v, next verifies %v", b.Name(), b.starts, b.weather)
+}
+
+func (h *history) outage() {
+	b := h.banks[rapid.SampledFrom(payments.GatewayNames()).Draw(h.r, "gateway")]
+	d := rapid.SampledFrom([]time.Duration{time.Minute, 9 * time.Minute, 20 * time.Minute}).Draw(h.r, "outage")
+	b.down = h.clock.now().Add(d)
+	h.say("%s is down for %s", b.Name(), d)
+}
+
+// foreign is another program of the same merchant, with the same token, that verifies a payment:
+// whoever asks after it hears code 15 from PayPing.
+func (h *history) foreign() {
+	b := h.banks["ghesta"]
+	s := pick(h, "sale", slices.DeleteFunc(slices.Clone(b.sales), func(s *sale) bool { return s.ref == "" || s.captured || s.voided }))
+	s.captured, s.capturedBy, s.handled = true, "another program", true
+	h.say("another program verifies ghesta's %s", s.ref)
 }
 
 func (h *history) letPass() {

@@ -53,7 +53,8 @@ type sale struct {
 	paidAt           time.Time
 	closed           bool // the customer paid or canceled: the page is used up
 	captured, voided bool
-	handled          bool // a person was shown it and decided
+	capturedBy       string // our number, or somebody else
+	handled          bool   // a person was shown it and decided, or it is none of ours
 }
 
 // bank is a vendor with a ledger, a clock and weather. It knows the engine only by what it is
@@ -217,7 +218,9 @@ func (b *bank) truth(r gateways.VerifyRequest) gateways.Answer {
 		return gateways.Answer{Outcome: gateways.Review, Code: "47", Sent: true, Status: 400}
 	}
 	before := s.captured
-	s.captured = true
+	if s.captured = true; !before {
+		s.capturedBy = r.OurNumber
+	}
 	switch {
 	case !card && before:
 		return already()

@@ -253,17 +253,38 @@ func (h *history) check(when string, law func(*db.Tx, payments.Scope) error) {
 }
 
 // captured holds our books against the vendors': paid means that the vendor captured this very
-// payment.
+// payment, for us as far as we could know; and what we captured ourselves is never "already
+// verified" to us.
 func (h *history) captured(when string) {
 	for _, a := range h.all() {
+		s := h.banks[a.Gateway].byRef(a.TrackingNumber)
+		if a.Status == checkout.AttemptNeedsReview && a.Failure.Code == checkout.CodeAlreadyVerified && s.capturedBy == a.OurNumber {
+			h.r.Fatalf("%s: attempt %s captured %s itself and does not know it", when, a.ID, s.ref)
+		}
 		if a.Status != checkout.AttemptPaid || a.Resolved {
 			continue
 		}
-		s := h.banks[a.Gateway].byRef(a.TrackingNumber)
 		if s == nil || !s.captured || s.amount != a.WireAmount || a.Gateway == "gardeshpay" && s.number != a.OurNumber {
 			h.r.Fatalf("%s: attempt %s is paid by %s, the vendor's book says %+v", when, a.ID, a.TrackingNumber, s)
 		}
+		if a.Gateway == "ghesta" && s.capturedBy != a.OurNumber && !h.unheard(a) {
+			h.r.Fatalf("%s: attempt %s is paid by %s, which %s captured", when, a.ID, a.TrackingNumber, s.capturedBy)
+		}
 	}
+}
+
+// unheard: the attempt had sent a verify whose answer it never recorded, so that code 15 may well be
+// its own doing.
+func (h *history) unheard(a checkout.Attempt) bool {
+	var r *checkout.Reference
+	err := h.db.View(context.Background(), func(tx *db.Tx) (err error) {
+		r, err = tx.Reference(a.ID, gateways.Canonical(a.TrackingNumber))
+		return err
+	})
+	if err != nil {
+		h.r.Fatal(err)
+	}
+	return r.Unheard > 0
 }
 
 func (h *history) all() []checkout.Attempt {

@@ -36,7 +36,7 @@ func unclaimedWhy(inv *checkout.Invoice, a *checkout.Attempt) string {
 
 // sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. It
 // reports false when a person must decide instead. The seat must be free, and the caller has asked
-// unclaimedWhy.
+// unclaimedWhy; it also saves the reference, which changes further when it is asked at once.
 func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (bool, error) {
 	refs, err := s.tx.ReferencesOfAttempt(a.ID)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (bool, error) {
 		return false, err
 	}
 	r.Status, r.Silences = checkout.ReferenceAsking, 0
-	return true, s.tx.SaveReference(r)
+	return true, nil
 }
 
 // bind makes sure that the reference is this attempt's. One that another attempt holds yields only
@@ -143,6 +143,9 @@ func (s *step) goOn(r *checkout.Reference) error {
 	}
 	took, err := s.sit(a, r)
 	if err != nil || !took {
+		return err
+	}
+	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
 	return s.tx.EnqueueJob(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: s.tx.Now(), Due: r.Deadline})

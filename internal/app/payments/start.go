@@ -34,15 +34,12 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 	var a checkout.Attempt
 	var inv checkout.Invoice
 	var acc *account
-	id, err := e.invoiceID(ctx, in.Token)
-	if err != nil {
-		return "", err
-	}
-	err = e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, id, by)
+	err := e.DB.Update(ctx, func(tx *db.Tx) error {
+		locked, err := tx.LockInvoiceByToken(in.Token)
 		if err != nil {
 			return err
 		}
+		s := on(tx, locked, by)
 		inv = *s.inv
 		if acc, a, err = e.newAttempt(s, in); err != nil {
 			return err
@@ -50,7 +47,7 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 		return s.save()
 	})
 	if err != nil {
-		return "", err
+		return "", notFound(err)
 	}
 	if !e.Breaker.Allow(acc.key) {
 		return "", e.notStarted(ctx, &a, by, &gateways.StartError{Code: "trouble", Message: "circuit open"})
@@ -226,18 +223,6 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 func isTrouble(err error) bool {
 	start, ok := errors.AsType[*gateways.StartError](err)
 	return !ok || start.Trouble
-}
-
-func (e *Engine) invoiceID(ctx context.Context, token string) (string, error) {
-	var id string
-	err := e.DB.View(ctx, func(tx *db.Tx) error {
-		inv, err := tx.InvoiceByToken(token)
-		if err == nil {
-			id = inv.ID
-		}
-		return err
-	})
-	return id, notFound(err)
 }
 
 // newCallbackToken makes the token of an attempt's callback address: 128 random bits and a MAC, so

@@ -29,7 +29,12 @@ func begin(tx *db.Tx, invoiceID string, by checkout.Actor) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &step{tx: tx, inv: inv, from: inv.Status, fromSeq: inv.EventSeq, by: by}, nil
+	return on(tx, inv, by), nil
+}
+
+// on makes a step of an invoice whose lock is taken.
+func on(tx *db.Tx, inv *checkout.Invoice, by checkout.Actor) *step {
+	return &step{tx: tx, inv: inv, from: inv.Status, fromSeq: inv.EventSeq, by: by}
 }
 
 // moveInvoice changes the invoice's state in memory; save writes it.
