@@ -77,15 +77,16 @@ func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
 	if err := errors.Join(cfg.NeedBaseURL(), cfg.NeedSecretKey()); err != nil {
 		return nil, err
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	// Without a clock of ours the store takes the machine's, and guards it against being set back.
 	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, Now: o.Now, Migrate: !o.NoMigrate, CreateIfEmpty: true, Serve: true})
 	if err != nil {
 		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	a, err := furnish(ctx, cfg, o, store)
 	if err != nil {
@@ -112,7 +113,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)
-	if err := errors.Join(a.worker.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
+	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err
 	}
 	a.Server, err = openServer(a, cfg, o, sim)

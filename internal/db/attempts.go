@@ -13,7 +13,7 @@ import (
 const attemptColumns = `a.id, a.invoice_id, i.merchant_id, i.live, a.gateway, a.status, a.amount_rial, a.wire_amount,
   a.unit, a.verify_url, a.verify_host, a.window_ms, a.our_number, a.callback_token, a.gateway_token,
   a.payer_name, a.payer_mobile, a.locale, a.tracking_number, a.ref_number, a.card_mask, a.card_hash,
-  a.failure_stage, a.failure_code, a.failure_message, a.unclaimed_why, a.created_at_ms, a.abandon_at_ms,
+  a.failure_stage, a.failure_code, a.failure_message, a.unclaimed_why, a.note, a.created_at_ms, a.abandon_at_ms,
   a.redirected_at_ms, a.returned_at_ms, a.verified_at_ms, a.verify_deadline_ms, a.resolved_at_ms, a.closed_at_ms`
 
 const attemptFrom = ` FROM attempts a JOIN invoices i ON i.id = a.invoice_id`
@@ -121,12 +121,12 @@ func (tx *Tx) MoveAttempt(a *checkout.Attempt, from checkout.AttemptStatus) erro
 SET status = $1, gateway_token = $2, tracking_number = $3, ref_number = $4, card_mask = $5, card_hash = $6,
     failure_stage = $7, failure_code = $8, failure_message = $9, unclaimed_why = $10,
     redirected_at_ms = $11, returned_at_ms = $12, verified_at_ms = $13, verify_deadline_ms = $14,
-    resolved_at_ms = COALESCE(resolved_at_ms, $15), closed_at_ms = $16
-WHERE id = $17 AND status = $18`,
+    resolved_at_ms = COALESCE(resolved_at_ms, $15), closed_at_ms = $16, note = $17
+WHERE id = $18 AND status = $19`,
 		string(a.Status), a.GatewayToken, a.TrackingNumber, a.RefNumber, a.CardMask, a.CardHash,
 		f.Stage, f.Code, f.Message, a.UnclaimedWhy,
 		nullMS(a.RedirectedAt), nullMS(a.ReturnedAt), nullMS(a.VerifiedAt), nullMS(a.VerifyDeadline),
-		resolved, nullMS(a.ClosedAt), a.ID, string(from))
+		resolved, nullMS(a.ClosedAt), a.Note, a.ID, string(from))
 	if err != nil {
 		return fmt.Errorf("move attempt %s to %s: %w", a.ID, a.Status, err)
 	}
@@ -145,7 +145,7 @@ func scanAttempt(row scanner) (*checkout.Attempt, error) {
 	err := row.Scan(&a.ID, &a.InvoiceID, &a.MerchantID, &live, &a.Gateway, &status, &amount, &a.WireAmount,
 		&a.Unit, &a.VerifyURL, &a.VerifyHost, &window, &a.OurNumber, &a.CallbackToken, &a.GatewayToken,
 		&a.PayerName, &a.PayerMobile, &a.Locale, &a.TrackingNumber, &a.RefNumber, &a.CardMask, &a.CardHash,
-		&f.Stage, &f.Code, &f.Message, &a.UnclaimedWhy, &created, &abandon,
+		&f.Stage, &f.Code, &f.Message, &a.UnclaimedWhy, &a.Note, &created, &abandon,
 		&redirected, &returned, &verified, &deadline, &resolved, &closed)
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	}
 	db := &DB{target: t, now: opts.Now}
 	if db.now == nil {
-		db.now = time.Now
+		db.now = forward(time.Now())
 	}
 	if err := db.open(ctx, opts); err != nil {
 		db.lock.release()
@@ -191,6 +191,18 @@ func (db *DB) clock() time.Time {
 		if db.lastMS.CompareAndSwap(last, now) {
 			return fromMS(now)
 		}
+	}
+}
+
+// forward is the machine's clock, which goes on at its own pace when somebody sets it back: what is
+// to be asked again in five seconds must not wait for an hour.
+func forward(base time.Time) func() time.Time {
+	return func() time.Time {
+		wall, steady := time.Now(), base.Add(time.Since(base)) // time.Since reads the monotonic clock
+		if wall.Round(0).Before(steady.Round(0)) {
+			return steady
+		}
+		return wall
 	}
 }
 

@@ -62,6 +62,11 @@ func (tx *Tx) LockInvoice(id string) (*checkout.Invoice, error) {
 	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE id = $1 FOR UPDATE`, id)
 }
 
+// LockInvoiceByToken is LockInvoice by the token of the payment link.
+func (tx *Tx) LockInvoiceByToken(token string) (*checkout.Invoice, error) {
+	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE token = $1 FOR UPDATE`, token)
+}
+
 func (tx *Tx) invoice(query string, args ...any) (*checkout.Invoice, error) {
 	inv, paidBy, err := scanInvoice(tx.row(query, args...))
 	if errors.Is(err, sql.ErrNoRows) {

@@ -63,6 +63,32 @@ RETURNING fence`,
 	return fence, nil
 }
 
+// ScheduleJob stores a job for a time, or moves the one of that key there, whoever holds it. For
+// callers whose right to do so rests on something else than the job's fence.
+func (tx *Tx) ScheduleJob(job checkout.Job) error {
+	_, err := tx.exec(`INSERT INTO jobs (kind, key, payload, run_at_ms, due_ms, fence, created_at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $6)
+ON CONFLICT (kind, key) DO UPDATE SET
+  payload = excluded.payload, run_at_ms = excluded.run_at_ms, due_ms = excluded.due_ms, lease_until_ms = NULL,
+  fence = jobs.fence + 1, failures = 0, last_failure = '', dead_at_ms = NULL`,
+		job.Kind, job.Key, job.Payload, ms(job.RunAt), ms(jobDue(job)), ms(tx.now))
+	if err != nil {
+		return fmt.Errorf("schedule %s: %w", job.Kind, err)
+	}
+	tx.wake(job.Kind)
+	return nil
+}
+
+// HastenJobs brings the jobs of a kind that lie beyond latest to it: after the machine's clock was
+// set back, their times are of another age.
+func (tx *Tx) HastenJobs(kind string, latest time.Time) error {
+	_, err := tx.exec(`UPDATE jobs SET run_at_ms = $1 WHERE kind = $2 AND run_at_ms > $1 AND lease_until_ms IS NULL AND dead_at_ms IS NULL`, ms(latest), kind)
+	if err != nil {
+		return fmt.Errorf("hasten %s: %w", kind, err)
+	}
+	return nil
+}
+
 // jobDue is by when the job should have run.
 func jobDue(job checkout.Job) time.Time {
 	if job.Due.IsZero() {

@@ -53,6 +53,12 @@ func (tx *Tx) Merchants() ([]checkout.Merchant, error) {
 	return list, rows.Err()
 }
 
+// LockMerchant holds a merchant's row until the transaction ends. checkout.NotFound when there is none.
+func (tx *Tx) LockMerchant(id string) error {
+	_, err := tx.merchant(`SELECT `+merchantColumns+` FROM merchants WHERE id = $1 FOR UPDATE`, id)
+	return err
+}
+
 func (tx *Tx) merchant(query string, arg string) (*checkout.Merchant, error) {
 	m, err := scanMerchant(tx.row(query, arg))
 	if err := none("read merchant", err); err != nil {

@@ -16,7 +16,7 @@ import (
 const (
 	pgConnections = 32
 	// pgTries bounds how often fn runs when PostgreSQL answers serialization failure or deadlock.
-	pgTries = 6
+	pgTries = 12
 	// pgLongest is how long one transaction may take, waits for rows included. The caller's
 	// context does not end it: a request that gave up must not cut a commit in two.
 	pgLongest = 30 * time.Second

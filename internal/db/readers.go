@@ -83,6 +83,7 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 		// After a panic of fn its transaction is open: the connection is not used again.
 		rd.closeRows()
 		if !sound {
+			rd.close()
 			_ = rd.conn.Raw(func(any) error { return driver.ErrBadConn })
 			rd = nil
 		}
@@ -114,6 +115,7 @@ func (r *readers) close() error {
 	var errs []error
 	for range cap(r.free) {
 		if rd := <-r.free; rd != nil {
+			rd.close()
 			errs = append(errs, rd.conn.Close())
 		}
 	}

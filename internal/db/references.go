@@ -53,12 +53,15 @@ func (tx *Tx) BindReference(r *checkout.Reference) error {
 }
 
 // YieldReference takes a reference from its owner, if the owner's every answer so far was a hard
-// refusal, it is not being asked at this moment, and at least one answer was heard. The condition
-// stands in the statement, so that an answer recorded meanwhile wins. It reports whether it was
-// given up.
+// refusal, it is not being asked at this moment, and at least one answer was heard. A GardeshPay
+// reference that was never asked on purpose yields too: its answer names the invoice, so that it can
+// be captured for no other. PayPing's answer names nothing: such a reference is money on its way
+// back, and stays bound. The condition stands in the statement, so that an answer recorded meanwhile
+// wins. It reports whether it was given up.
 func (tx *Tx) YieldReference(owner *checkout.Reference) (bool, error) {
 	n, err := tx.exec(`UPDATE attempt_references SET bound = 0, status = 'dropped'
-WHERE attempt_id = $1 AND canonical = $2 AND bound = 1 AND met = 0 AND open_call = 0 AND asks > 0 AND status IN ('refused', 'settled')`,
+WHERE attempt_id = $1 AND canonical = $2 AND bound = 1 AND met = 0 AND open_call = 0
+  AND ((asks > 0 AND status IN ('refused', 'settled')) OR (gateway = 'gardeshpay' AND status = 'dropped'))`,
 		owner.AttemptID, owner.Canonical)
 	if err != nil {
 		return false, fmt.Errorf("yield reference: %w", err)

@@ -116,6 +116,17 @@ func (s *statements) closeRows() {
 	s.open = s.open[:0]
 }
 
+// close ends the prepared statements. database/sql does not close those of a *sql.Conn with it, and
+// SQLite keeps a connection with living statements as a zombie: its files stay open and locked until
+// the process ends, and the log is never folded into the file.
+func (s *statements) close() {
+	s.closeRows()
+	for query, st := range s.prepared {
+		_ = st.Close()
+		delete(s.prepared, query)
+	}
+}
+
 // do runs a text without arguments outside the rules above: BEGIN, COMMIT, savepoints.
 func (s *statements) do(query string) error {
 	ctx := context.Background()

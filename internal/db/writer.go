@@ -89,6 +89,7 @@ func (w *writer) close() error {
 	close(w.queue)
 	w.enter.Unlock()
 	<-w.finished
+	w.st.close()
 	return errors.Join(w.st.conn.Close(), w.pool.Close())
 }
 

@@ -70,12 +70,13 @@ func (b *Breaker) Report(key string, trouble bool) {
 	}
 }
 
-// State says whether key is held open, and since when the vendor has been in trouble.
+// State says whether key rests, and since when the vendor has been in trouble. When the rest is over
+// it says no: the next customer is the probe, and Allow keeps the others back until it reports.
 func (b *Breaker) State(key string) (trouble bool, since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.circuits[key]
-	if c == nil || c.rests.IsZero() {
+	if c == nil || !b.now().Before(c.rests) {
 		return false, time.Time{}
 	}
 	return true, c.since

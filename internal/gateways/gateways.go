@@ -126,6 +126,9 @@ type VerifyRequest struct {
 	WireAmount int64  // frozen in the attempt, in the unit it was started with
 	OurNumber  string // frozen: the invoiceNumber or clientRefId of the attempt
 	VerifyURL  string // frozen in the attempt
+	// Secrets are what an answer might repeat and no record may keep: the callback's address, the
+	// gateway token, the payer's name and mobile.
+	Secrets []string
 }
 
 // Outcome is what an answer to verify proves.

@@ -115,6 +115,7 @@ type Attempt struct {
 	VerifiedAt     time.Time
 	VerifyDeadline time.Time // when the gateway may return the money that nobody verified
 	UnclaimedWhy   string    // paid, canceled, review, repriced
+	Note           string    // of the person who resolved it; may hold personal data, so it is in no event
 	ClosedAt       time.Time // an unclaimed one that a person has closed
 }
 

@@ -76,6 +76,9 @@ func (p *Pages) claim(c echo.Context, gateway, token string, values url.Values) 
 
 // ours answers an error of our own with the way back; returning err alone would lose it.
 func (p *Pages) ours(c echo.Context, err error, link string) error {
+	if c.Request().Method == http.MethodGet && errors.Is(err, checkout.Unavailable) {
+		c.Response().Header().Set("Refresh", "5") // the claim is in the address: the browser brings it again
+	}
 	if fail := server.Fail(c, server.StatusOf(err), p.way(c, link)); fail != nil {
 		return errors.Join(err, fail)
 	}

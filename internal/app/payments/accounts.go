@@ -91,7 +91,7 @@ func (e *Engine) account(tx *db.Tx, sc Scope, name string) (*account, error) {
 		for k, sealed := range row.Sealed {
 			open, err := e.Box.Open(sealed, secretPlace(row.ID, k))
 			if err != nil {
-				return nil, fmt.Errorf("open %s of %s: %w", k, row.ID, err)
+				return nil, errors.Join(errSealed, fmt.Errorf("open %s of %s: %w", k, row.ID, err))
 			}
 			a.settings[k] = string(open)
 		}
@@ -104,6 +104,10 @@ func (e *Engine) account(tx *db.Tx, sc Scope, name string) (*account, error) {
 	}
 	return a, nil
 }
+
+// errSealed: a secret that no key of this installation opens. A verify then counts as not sent, and
+// a page shows the method as off.
+var errSealed = errors.New("an account's secret cannot be opened")
 
 // secretPlace binds a sealed secret to its row and key, so that it opens nowhere else.
 func secretPlace(accountID, key string) string { return "gateway_accounts/" + accountID + "/" + key }
@@ -126,6 +130,10 @@ func (e *Engine) SetAccount(ctx context.Context, sc Scope, name string, values m
 		}
 	}
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
+		// Two who save at once take turns: what is not named stays.
+		if err := tx.LockMerchant(sc.MerchantID); err != nil {
+			return err
+		}
 		row, err := tx.GatewayAccount(sc.MerchantID, sc.Live, name)
 		if errors.Is(err, checkout.NotFound) {
 			row = &checkout.GatewayAccount{

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
-	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
@@ -20,6 +19,9 @@ import (
 // maxRepeats bounds what repeated callbacks can write: after so many events of one type an attempt's
 // further repeats are still answered, and no longer recorded one by one.
 const maxRepeats = 10
+
+// maxLate bounds the different references that an attempt keeps in all.
+const maxLate = 30
 
 // Callback takes what a browser brought to an attempt's address. The claim is stored before anything
 // is made of it; verify is then asked on a context that the browser cannot cancel, and Callback waits
@@ -41,47 +43,7 @@ func (e *Engine) Callback(ctx context.Context, in CallbackInput) (string, error)
 		}
 		return home, errors.Join(err, e.reject(ctx, a, in.RequestID, problem))
 	}
-	ctx = context.WithoutCancel(ctx) // from here on the browser may leave
-	var seat *asking
-	err = e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: in.RequestID})
-		if err != nil {
-			return err
-		}
-		seat, err = e.take(s, a.ID, claim)
-		if err != nil {
-			return err
-		}
-		return s.save()
-	})
-	if err != nil {
-		return home, err
-	}
-	if seat != nil {
-		e.askNow(seat)
-	}
-	return home, nil
-}
-
-// askNow runs the verify beside the request and waits for its first word, a few seconds at most.
-// When the process is draining the stored job goes on after the restart.
-func (e *Engine) askNow(seat *asking) {
-	heard := make(chan struct{})
-	started := e.Spawn(func(ctx context.Context) {
-		err := e.verify(ctx, seat, func() { close(heard) })
-		if err != nil {
-			e.Log.Error("verify", slog.String("attempt", seat.attempt.ID), slog.Any("error", err))
-		}
-	})
-	if !started {
-		return
-	}
-	timer := time.NewTimer(CallbackWait)
-	defer timer.Stop()
-	select {
-	case <-heard:
-	case <-timer.C:
-	}
+	return home, e.takeIn(ctx, claimed{a.InvoiceID, a.ID, claim, in.RequestID})
 }
 
 // take decides about a well-formed claim, under the invoice's lock (CONTRACT §4 and §6.1–3). It
@@ -106,7 +68,7 @@ func (e *Engine) take(s *step, attemptID string, claim gateways.Claim) (*asking,
 		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"repeat": true, "tracking_number": claim.Reference})
 	}
 	if a.Resolved || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview || a.Status == checkout.AttemptUnclaimed {
-		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"late": true, "tracking_number": claim.Reference})
+		return nil, s.late(a, claim, canonical, len(refs))
 	}
 	if len(refs) > MaxReferences {
 		// The one too many is stored already and waits for the seat; the rest is only counted.
@@ -125,35 +87,68 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 		Named:     claim.OurNumber == a.OurNumber || (a.GatewayToken != "" && claim.Token == a.GatewayToken),
 		ArrivedAt: now, Deadline: now.Add(a.Window),
 	}
-	free, err := s.tx.InsertReference(r)
-	if err != nil {
-		return nil, err
-	}
-	if r.Bound = free; !free {
-		if _, err := s.tx.InsertReference(r); err != nil {
+	why := unclaimedWhy(s.inv, a)
+	if why != "" {
+		var err error
+		if r.Bound, err = s.mayHold(); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.keep(r); err != nil {
+		return nil, err
 	}
 	if err := s.event(checkout.EventCallbackReceived, a.ID, "", facts{"tracking_number": r.Raw}); err != nil {
 		return nil, err
 	}
-	if why := unclaimedWhy(s.inv, a); why != "" {
+	if why != "" {
 		return nil, s.unclaim(a, r, why)
 	}
 	if a.ReturnedAt.IsZero() {
 		a.ReturnedAt = now
 	}
+	if a.Status != checkout.AttemptVerifying && a.Status != checkout.AttemptReturned {
+		if err := s.event(checkout.EventAttemptReturned, a.ID, "", nil); err != nil {
+			return nil, err
+		}
+	}
 	if s.inv.Status == checkout.InvoiceProcessing {
 		return nil, s.wait(a, r)
 	}
-	if err := s.event(checkout.EventAttemptReturned, a.ID, "", nil); err != nil {
+	got, err := s.sit(a, r)
+	switch {
+	case err != nil || got == seatRefused:
 		return nil, err
-	}
-	took, err := s.sit(a, r)
-	if err != nil || !took {
-		return nil, err
+	case got == seatLater:
+		return nil, s.enqueue(r, got)
 	}
 	return e.intendNow(s, a, r)
+}
+
+// keep stores a reference, bound if it asks for that and nobody holds it.
+func (s *step) keep(r *checkout.Reference) error {
+	stored, err := s.tx.InsertReference(r)
+	if err != nil || stored {
+		return err
+	}
+	r.Bound = false
+	_, err = s.tx.InsertReference(r)
+	return err
+}
+
+// mayHold bounds how many references an invoice may keep bound that are not asked about on purpose:
+// otherwise one invoice, canceled at leisure, could take away the references of strangers.
+func (s *step) mayHold() (bool, error) {
+	all, err := s.tx.AttemptsOfInvoice(s.inv.ID)
+	if err != nil {
+		return false, err
+	}
+	held := 0
+	for i := range all {
+		if all[i].Status == checkout.AttemptUnclaimed {
+			held++
+		}
+	}
+	return held < MaxReferences, nil
 }
 
 // wait leaves a reference to whoever frees the seat.
@@ -162,10 +157,7 @@ func (s *step) wait(a *checkout.Attempt, r *checkout.Reference) error {
 		return nil // its other reference is being asked, or waits already
 	}
 	a.TrackingNumber, a.VerifyDeadline = r.Raw, r.Deadline
-	if err := s.moveAttempt(a, checkout.AttemptReturned); err != nil {
-		return err
-	}
-	return s.event(checkout.EventAttemptReturned, a.ID, "", facts{"waits": true})
+	return s.moveAttempt(a, checkout.AttemptReturned)
 }
 
 // contradiction names the field in which a claim speaks of another payment than the attempt in its
@@ -185,6 +177,23 @@ func contradiction(a *checkout.Attempt, claim gateways.Claim) string {
 		return "code"
 	}
 	return ""
+}
+
+// late keeps a further reference of an attempt that is settled: possibly a second payment, so each
+// different one leaves its event, up to a bound. It is never asked about.
+func (s *step) late(a *checkout.Attempt, claim gateways.Claim, canonical string, known int) error {
+	if known >= maxLate {
+		return nil
+	}
+	now := s.tx.Now()
+	err := s.keep(&checkout.Reference{
+		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		Canonical: canonical, Raw: claim.Reference, Status: checkout.ReferenceDropped, ArrivedAt: now, Deadline: now.Add(a.Window),
+	})
+	if err != nil {
+		return err
+	}
+	return s.event(checkout.EventCallbackReceived, a.ID, "", facts{"late": true, "tracking_number": claim.Reference})
 }
 
 // cancelSign ends an attempt whose customer is out; on any other it is only an event. A genuine

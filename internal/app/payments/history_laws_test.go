@@ -3,6 +3,7 @@ package payments_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -114,8 +115,11 @@ func seatLaw(b *book) error {
 			return fmt.Errorf("the invoice is %s with %d such attempts", b.inv.Status, c.attempts)
 		}
 	}
-	if n := b.count(checkout.AttemptReturned); n > 0 && b.inv.Status != checkout.InvoiceProcessing {
-		return fmt.Errorf("%d attempts wait for a seat that nobody holds", n)
+	for _, a := range b.attempts {
+		waits := slices.ContainsFunc(b.refs[a.ID], func(r checkout.Reference) bool { return r.Status == checkout.ReferenceWaiting })
+		if a.Status == checkout.AttemptReturned && !waits {
+			return fmt.Errorf("attempt %s waits with nothing to ask about", a.ID)
+		}
 	}
 	if p := b.inv.Payment; (p != nil) != (paid == 1) || p != nil && (p.Amount != b.inv.Amount || b.inv.PaidAt.IsZero()) {
 		return fmt.Errorf("payment %+v of %d rial", p, b.inv.Amount)
@@ -155,7 +159,7 @@ func replayLaw(b *book) error {
 	told, asked := map[string]checkout.AttemptStatus{}, map[string]int{}
 	for _, e := range b.events {
 		var data struct {
-			Waits   bool
+			Ask     int
 			Outcome string
 		}
 		if err := json.Unmarshal([]byte(e.Data), &data); err != nil {
@@ -163,13 +167,14 @@ func replayLaw(b *book) error {
 		}
 		switch e.Type {
 		case checkout.EventAttemptReturned:
-			told[e.AttemptID] = checkout.AttemptVerifying
-			if data.Waits {
-				told[e.AttemptID] = checkout.AttemptReturned
-			}
+			told[e.AttemptID] = checkout.AttemptReturned
 		case checkout.EventVerifyAsked:
 			told[e.AttemptID] = checkout.AttemptVerifying
 			asked[e.AttemptID]++
+		case checkout.EventVerifyAnswered:
+			if data.Ask == 0 { // withdrawn: it was never sent
+				asked[e.AttemptID]--
+			}
 		case checkout.EventInvoicePaid:
 			told[e.AttemptID] = checkout.AttemptPaid
 		case checkout.EventAttemptResolved:
@@ -228,10 +233,10 @@ func jobLaw(tx *db.Tx, b *book) error {
 				}
 			case checkout.ReferenceRefused:
 			case checkout.ReferenceWaiting:
-				if b.inv.Status != checkout.InvoiceProcessing {
-					return fmt.Errorf("reference %s waits for a seat that nobody holds", r.Raw)
+				// Whoever frees the seat goes on with it; when nobody holds the seat, its own job must.
+				if b.inv.Status == checkout.InvoiceProcessing {
+					continue
 				}
-				continue
 			default:
 				continue
 			}

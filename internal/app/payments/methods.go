@@ -1,6 +1,9 @@
 package payments
 
 import (
+	"errors"
+	"log/slog"
+
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/money"
 	"dargah/internal/db"
@@ -14,6 +17,11 @@ func (e *Engine) methods(tx *db.Tx, inv *checkout.Invoice) ([]Method, error) {
 			continue
 		}
 		acc, err := e.account(tx, Scope{inv.MerchantID, inv.Live}, name)
+		if errors.Is(err, errSealed) {
+			e.Log.Error("account not usable", slog.String("merchant", inv.MerchantID), slog.Any("error", err))
+			list = append(list, Method{Gateway: name, Why: "off"})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

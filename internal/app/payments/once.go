@@ -44,14 +44,20 @@ func (e *Engine) once(ctx context.Context, sc Scope, o *Once, act func(tx *db.Tx
 		}
 		return err
 	})
-	if errors.Is(err, errReplay) {
-		err = e.DB.View(ctx, func(tx *db.Tx) error {
-			var err error
-			replay, err = stored(tx, sc, o)
-			return err
-		})
+	if err == nil || replay != nil {
+		return replay, err
 	}
-	return replay, err
+	// The first call may have committed while this one waited for the invoice, and then found it
+	// changed: its answer is this one's too.
+	look := e.DB.View(ctx, func(tx *db.Tx) error {
+		var err error
+		replay, err = stored(tx, sc, o)
+		return err
+	})
+	if look != nil || replay != nil {
+		return replay, look
+	}
+	return nil, err
 }
 
 // stored returns the answer of an earlier call with the same key, nil when there is none, and an

@@ -91,7 +91,7 @@ func (s *step) refused(a *checkout.Attempt, r *checkout.Reference, answer gatewa
 			r.RefusedAt = now
 		}
 		next = r.RefusedAt.Add(reasks[r.Refusals])
-		if next.Before(now) {
+		if !next.After(now) {
 			next = now.Add(time.Second)
 		}
 		r.Refusals++
@@ -105,6 +105,8 @@ func (s *step) refused(a *checkout.Attempt, r *checkout.Reference, answer gatewa
 func (s *step) due(a *checkout.Attempt, r *checkout.Reference) (bool, time.Time, error) {
 	var never time.Time
 	switch r.Status {
+	case checkout.ReferenceWaiting:
+		return s.resit(a, r)
 	case checkout.ReferenceAsking:
 		return a.Status == checkout.AttemptVerifying, never, nil
 	case checkout.ReferenceRefused:
@@ -113,12 +115,28 @@ func (s *step) due(a *checkout.Attempt, r *checkout.Reference) (bool, time.Time,
 	return false, never, nil
 }
 
+// resit tries again for a reference that waits until the attempt that holds it is answered.
+func (s *step) resit(a *checkout.Attempt, r *checkout.Reference) (bool, time.Time, error) {
+	var never time.Time
+	if why := unclaimedWhy(s.inv, a); why != "" {
+		return false, never, s.unclaim(a, r, why)
+	}
+	if s.inv.Status == checkout.InvoiceProcessing {
+		return false, s.tx.Now().Add(seatBusy), nil
+	}
+	got, err := s.sit(a, r)
+	if got == seatLater {
+		return false, s.tx.Now().Add(seatBusy), err
+	}
+	return got == seatTaken, never, err
+}
+
 // reask takes the seat again for a refusal that the gateway may have taken back, while the invoice
 // still asks that amount and no later attempt is out (CONTRACT §6.4).
 func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Time, error) {
 	var never time.Time
 	now := s.tx.Now()
-	if a.Resolved || !r.Bound || unclaimedWhy(s.inv, a) != "" || a.Status == checkout.AttemptCanceled || a.Status == checkout.AttemptUnclaimed || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview {
+	if a.Resolved || !r.Bound || unclaimedWhy(s.inv, a) != "" || a.Status == checkout.AttemptUnclaimed || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview {
 		r.Status = checkout.ReferenceSettled
 		return false, never, s.tx.SaveReference(r)
 	}
@@ -139,8 +157,8 @@ func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 	if r.Postponed {
 		r.Refusals = len(reasks) // "then once, when that one has ended"
 	}
-	took, err := s.sit(a, r)
-	return took, never, err
+	got, err := s.sit(a, r)
+	return got == seatTaken, never, err
 }
 
 // laterOut reports whether a later attempt of the invoice may still bring money of itself.

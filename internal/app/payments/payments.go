@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"dargah/internal/app/checkout"
@@ -52,7 +53,12 @@ type Options struct {
 }
 
 // Engine is the engine. Safe for concurrent use.
-type Engine struct{ Options }
+type Engine struct {
+	Options
+	// flying are the references that this process is asking about at this moment: a lease that ran
+	// out under a living call must not start a second one.
+	flying sync.Map
+}
 
 // New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.
 func New(o Options) *Engine { return &Engine{Options: o} }

@@ -2,6 +2,8 @@ package payments
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -25,6 +27,12 @@ func (e *Engine) ResolveAttempt(ctx context.Context, sc Scope, id string, r Reso
 	r.RefNumber = strings.TrimSpace(i18n.CleanText(r.RefNumber))
 	if utf8.RuneCountInString(r.RefNumber) > 64 {
 		v.wrong("ref_number", "too_long")
+	}
+	if i18n.LuhnCard(r.Note) {
+		v.wrong("note", "card_number")
+	}
+	if i18n.LuhnCard(r.RefNumber) {
+		v.wrong("ref_number", "card_number")
 	}
 	if err := v.err(); err != nil {
 		return checkout.Attempt{}, nil, err
@@ -56,8 +64,10 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	if a.Status != checkout.AttemptNeedsReview || s.inv.Status != checkout.InvoiceReview {
 		return nil, checkout.Fail(checkout.Conflict, "error.not_in_review")
 	}
-	a.Resolved = true
-	data := facts{"outcome": r.Outcome, "note": r.Note}
+	// The note may name people, and events are for ever: the event proves it by its hash.
+	a.Resolved, a.Note = true, r.Note
+	sum := sha256.Sum256([]byte(r.Note))
+	data := facts{"outcome": r.Outcome, "note_sha256": hex.EncodeToString(sum[:])}
 	if r.RefNumber != "" {
 		a.RefNumber = r.RefNumber
 		data["ref_number"] = r.RefNumber
@@ -83,7 +93,7 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	}
 	if to == checkout.AttemptPaid {
 		err = s.paidBy(a)
-	} else if err = s.moveInvoice(s.inv.Resting(tx.Now())); err == nil {
+	} else if err = s.moveInvoice(s.inv.Resting(tx.Now())); err == nil && s.inv.Status == checkout.InvoiceOpen {
 		err = s.event(checkout.EventInvoiceReopened, a.ID, "", nil)
 	}
 	if err != nil {

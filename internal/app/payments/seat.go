@@ -34,53 +34,74 @@ func unclaimedWhy(inv *checkout.Invoice, a *checkout.Attempt) string {
 	return ""
 }
 
-// sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. It
-// reports false when a person must decide instead. The seat must be free, and the caller has asked
-// unclaimedWhy; it also saves the reference, which changes further when it is asked at once.
-func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (bool, error) {
+// seating is what came of trying for the seat.
+type seating int
+
+const (
+	seatRefused seating = iota // a person must decide
+	seatTaken
+	seatLater // another attempt's call about the same reference is out: its answer decides
+)
+
+// sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. The
+// seat must be free, and the caller has asked unclaimedWhy; it also saves the reference, which
+// changes further when it is asked at once.
+func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (seating, error) {
 	refs, err := s.tx.ReferencesOfAttempt(a.ID)
 	if err != nil {
-		return false, err
+		return seatRefused, err
 	}
 	if len(refs) > MaxReferences {
-		return false, s.review(a, r, checkout.CodeTooManyReferences, "")
+		return seatRefused, s.review(a, r, checkout.CodeTooManyReferences, "")
 	}
-	if mine, err := s.bind(r); err != nil || !mine {
-		if err != nil {
-			return false, err
-		}
-		return false, s.review(a, r, checkout.CodeReferenceUsed, "")
+	got, err := s.bind(r)
+	if err != nil {
+		return seatRefused, err
+	}
+	switch got {
+	case seatRefused:
+		return seatRefused, s.review(a, r, checkout.CodeReferenceUsed, "")
+	case seatLater:
+		return seatLater, s.wait(a, r)
 	}
 	if err := s.moveInvoice(checkout.InvoiceProcessing); err != nil {
-		return false, err
+		return seatRefused, err
 	}
 	a.TrackingNumber, a.VerifyDeadline, a.Failure = r.Raw, r.Deadline, nil
 	if err := s.moveAttempt(a, checkout.AttemptVerifying); err != nil {
-		return false, err
+		return seatRefused, err
 	}
 	r.Status, r.Silences = checkout.ReferenceAsking, 0
-	return true, nil
+	return seatTaken, nil
 }
 
 // bind makes sure that the reference is this attempt's. One that another attempt holds yields only
-// if its every answer so far was a hard refusal and this callback named its own attempt.
-func (s *step) bind(r *checkout.Reference) (bool, error) {
+// if its every answer so far was a hard refusal and this callback named its own attempt. While a call
+// of that attempt is out, its answer is waited for, until the window closes: a stranger who guesses a
+// reference and keeps asking must not turn its owner away.
+func (s *step) bind(r *checkout.Reference) (seating, error) {
 	if r.Bound {
-		return true, nil
+		return seatTaken, nil
 	}
 	owner, err := s.tx.ReferenceOwner(r)
-	if err == nil {
-		if !r.Named {
-			return false, nil
-		}
-		yielded, err := s.tx.YieldReference(owner)
-		if err != nil || !yielded {
-			return false, err
-		}
-	} else if !errors.Is(err, checkout.NotFound) {
-		return false, err
+	if errors.Is(err, checkout.NotFound) {
+		return seatTaken, s.tx.BindReference(r)
 	}
-	return true, s.tx.BindReference(r)
+	if err != nil || !r.Named {
+		return seatRefused, err
+	}
+	yielded, err := s.tx.YieldReference(owner)
+	if err != nil {
+		return seatRefused, err
+	}
+	if yielded {
+		return seatTaken, s.tx.BindReference(r)
+	}
+	open := owner.Status == checkout.ReferenceWaiting || owner.Status == checkout.ReferenceAsking
+	if !owner.Met && open && s.tx.Now().Before(r.Deadline) {
+		return seatLater, nil
+	}
+	return seatRefused, nil
 }
 
 // intend writes down that verify is about to be asked. If we die right after, the open call tells
@@ -141,14 +162,23 @@ func (s *step) goOn(r *checkout.Reference) error {
 	if why := unclaimedWhy(s.inv, a); why != "" {
 		return s.unclaim(a, r, why)
 	}
-	took, err := s.sit(a, r)
-	if err != nil || !took {
+	got, err := s.sit(a, r)
+	if err != nil || got == seatRefused {
 		return err
 	}
 	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
-	return s.tx.EnqueueJob(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: s.tx.Now(), Due: r.Deadline})
+	return s.enqueue(r, got)
+}
+
+// enqueue stores the job of a reference that sat down, or that tries again soon.
+func (s *step) enqueue(r *checkout.Reference, got seating) error {
+	at := s.tx.Now()
+	if got == seatLater {
+		at = at.Add(seatBusy)
+	}
+	return s.tx.EnqueueJob(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: at, Due: r.Deadline})
 }
 
 // unclaim leaves a reference unverified on purpose. The reference stays bound to its attempt, so

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -77,6 +78,9 @@ func (e *Engine) newAttempt(s *step, in StartInput) (*account, checkout.Attempt,
 		return nil, none, checkout.WrongField("gateway", "unknown_gateway")
 	}
 	acc, err := e.account(s.tx, Scope{s.inv.MerchantID, s.inv.Live}, in.Gateway)
+	if errors.Is(err, errSealed) {
+		return nil, none, errors.Join(checkout.WrongField("gateway", "gateway_off"), err)
+	}
 	if err != nil {
 		return nil, none, err
 	}
@@ -250,12 +254,17 @@ func describe(inv *checkout.Invoice) string {
 	return inv.Number
 }
 
+// hostOf names a host in one way only, without the scheme's own port: references are unique by it.
 func hostOf(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Host)
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if port == "" || (u.Scheme == "https" && port == "443") || (u.Scheme == "http" && port == "80") {
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // notFound turns the store's plain not-found into what people are told.

@@ -23,6 +23,14 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	)
 }
 
+// Prepare comes before the first request. No verify is ever scheduled further away than the last
+// re-ask: a time beyond that was written by a clock that was ahead of this one.
+func (e *Engine) Prepare(ctx context.Context) error {
+	return e.DB.Update(ctx, func(tx *db.Tx) error {
+		return tx.HastenJobs(JobVerify, tx.Now().Add(reasks[len(reasks)-1]+time.Minute))
+	})
+}
+
 // keysLive is how long an idempotency key is remembered (CONTRACT §7).
 const keysLive = 24 * time.Hour
 

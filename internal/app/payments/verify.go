@@ -14,13 +14,21 @@ import (
 	"dargah/internal/gateways"
 )
 
-// errStale: another process holds the reference's job now. What we heard is not lost money: our
-// intent is on record, so the other one counts our call as unheard.
-var errStale = errors.New("the job has another holder")
+// errStale: the reference was settled, or its job is another's, meanwhile.
+var errStale = errors.New("somebody else went on with it")
 
 // RunVerify is the handler of stored verify jobs: after a restart, for a repeated ask, for a re-ask
 // after a soft refusal, and for the attempt that was handed the seat.
 func (e *Engine) RunVerify(ctx context.Context, job checkout.Job) error {
+	if _, out := e.flying.LoadOrStore(job.Key, true); out {
+		// Our own call about it is still out, and its lease ran out under it (the clock jumped, or the
+		// store was away): its answer counts, and a second call must not begin.
+		return e.DB.Update(ctx, func(tx *db.Tx) error {
+			_, err := tx.PutOffJob(job.Kind, job.Key, job.Fence, tx.Now().Add(seatBusy), "")
+			return err
+		})
+	}
+	defer e.flying.Delete(job.Key)
 	seat, err := e.resume(ctx, job)
 	if err != nil || seat == nil {
 		return err
@@ -30,29 +38,41 @@ func (e *Engine) RunVerify(ctx context.Context, job checkout.Job) error {
 
 // verify asks about one reference until the next ask lies in the future or it is settled. heard is
 // called once, after the first answer (or silence) is on record. It is the one path by which
-// callback, job and restart ask.
+// callback, job and restart ask; its caller has put the reference among the flying ones.
 func (e *Engine) verify(ctx context.Context, seat *asking, heard func()) error {
 	heard = sync.OnceFunc(heard)
 	defer heard()
-	for {
-		stop := e.keepLease(seat)
-		answer := e.ask(ctx, seat)
-		again, err := e.settlePersistently(ctx, seat, answer)
-		stop()
+	for seat != nil {
+		again, err := e.round(ctx, seat)
 		heard()
 		if errors.Is(err, errStale) {
 			return nil
 		}
-		if err != nil || again == nil {
+		if err != nil {
 			return err
 		}
 		seat = again
 	}
+	return nil
 }
 
-// ask makes the call. Nothing that goes wrong here is a refusal: what cannot be sent is unanswered.
-func (e *Engine) ask(ctx context.Context, seat *asking) gateways.Answer {
+// round is one call and its record, under a lease that is renewed meanwhile.
+func (e *Engine) round(ctx context.Context, seat *asking) (*asking, error) {
+	stop := e.keepLease(seat)
+	defer stop()
+	return e.settlePersistently(ctx, seat, e.ask(ctx, seat))
+}
+
+// ask makes the call. Nothing that goes wrong here is a refusal: what cannot be sent is unanswered,
+// and so is what made us panic.
+func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer) {
 	a := &seat.attempt
+	defer func() {
+		if p := recover(); p != nil {
+			e.Log.Error("verify panicked", slog.String("attempt", a.ID), slog.Any("panic", p))
+			answer = gateways.Answer{Outcome: gateways.Unknown, Sent: true, Unheard: true, Body: "our own error"}
+		}
+	}()
 	var acc *account
 	err := e.DB.View(ctx, func(tx *db.Tx) error {
 		var err error
@@ -65,6 +85,7 @@ func (e *Engine) ask(ctx context.Context, seat *asking) gateways.Answer {
 	}
 	return acc.gateway.Verify(ctx, acc.settings, gateways.VerifyRequest{
 		Reference: seat.ref.Raw, WireAmount: a.WireAmount, OurNumber: a.OurNumber, VerifyURL: a.VerifyURL,
+		Secrets: []string{e.callbackURL(a), a.CallbackToken, a.GatewayToken, a.PayerName, a.PayerMobile},
 	})
 }
 
@@ -90,6 +111,10 @@ func (e *Engine) settlePersistently(ctx context.Context, seat *asking, answer ga
 
 // settle is phase E: one transaction that records the answer and all that follows from it. It
 // returns the next call when one is due at once.
+//
+// The number of asks, under the invoice's lock, is the fence: as long as nobody asked after us, our
+// answer is the latest word, whoever holds the job. A proven payment counts even then: a success
+// heard late is a success.
 func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answer) (*asking, error) {
 	var again *asking
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
@@ -106,8 +131,11 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		if err != nil {
 			return err
 		}
-		if a.Status != checkout.AttemptVerifying || r.Status != checkout.ReferenceAsking || r.Asks != seat.ref.Asks {
+		if a.Status != checkout.AttemptVerifying || r.Status != checkout.ReferenceAsking {
 			return errStale
+		}
+		if r.Asks != seat.ref.Asks && answer.Outcome != gateways.Paid {
+			return s.overtaken(a, r, seat, answer)
 		}
 		if err := s.answered(a, r, answer); err != nil {
 			return err
@@ -116,12 +144,27 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		if err != nil {
 			return err
 		}
-		if again, err = e.reschedule(s, seat, a, r, next); err != nil {
+		if again, err = e.reschedule(s, a, r, next); err != nil {
 			return err
 		}
 		return s.save()
 	})
 	return again, err
+}
+
+// overtaken records an answer that came after another process had asked again. That one took our
+// call for unheard; if we heard a word after all, it was not, and a 15 must not be believed for it.
+func (s *step) overtaken(a *checkout.Attempt, r *checkout.Reference, seat *asking, answer gateways.Answer) error {
+	if !answer.Unheard && r.Unheard > 0 {
+		r.Unheard--
+	}
+	if err := s.tx.SaveReference(r); err != nil {
+		return err
+	}
+	if err := s.event(checkout.EventVerifyAnswered, a.ID, answer.RequestID, facts{"outcome": answer.Outcome.String(), "ask": seat.ref.Asks, "late": true}); err != nil {
+		return err
+	}
+	return s.save()
 }
 
 // answered records what was heard, before anything is made of it.
@@ -180,32 +223,18 @@ func (e *Engine) conclude(s *step, a *checkout.Attempt, r *checkout.Reference, a
 	return at, s.tx.SaveReference(r)
 }
 
-// reschedule finishes the reference's job, puts it off, or makes the next call's intent when that is
-// due at once. Only the holder of the job's fence may; anybody else rolls back.
-func (e *Engine) reschedule(s *step, seat *asking, a *checkout.Attempt, r *checkout.Reference, at time.Time) (*asking, error) {
+// reschedule removes the reference's job, moves it, or makes the next call's intent when that is due
+// at once.
+func (e *Engine) reschedule(s *step, a *checkout.Attempt, r *checkout.Reference, at time.Time) (*asking, error) {
 	now, key := s.tx.Now(), verifyKey(r)
-	var held bool
-	var err error
 	switch {
 	case at.IsZero():
-		held, err = s.tx.FinishJob(JobVerify, key, seat.fence)
-	case at.After(now):
-		held, err = s.tx.PutOffJob(JobVerify, key, seat.fence, at, "")
-	default:
-		if held, err = s.tx.RenewJob(JobVerify, key, seat.fence, now.Add(Lease)); err == nil && held {
-			if err := s.intend(a, r); err != nil {
-				return nil, err
-			}
-			return &asking{attempt: *a, ref: *r, fence: seat.fence, askedAt: now}, nil
-		}
-	}
-	if err != nil {
+		_, err := s.tx.DeleteJob(JobVerify, key)
 		return nil, err
+	case at.After(now) || a.Status != checkout.AttemptVerifying || r.Status != checkout.ReferenceAsking:
+		return nil, s.tx.ScheduleJob(checkout.Job{Kind: JobVerify, Key: key, RunAt: at, Due: r.Deadline})
 	}
-	if !held {
-		return nil, errStale
-	}
-	return nil, nil
+	return e.intendNow(s, a, r)
 }
 
 // keepLease renews the job's lease while a call runs, so that no other process asks meanwhile.
@@ -223,12 +252,17 @@ func (e *Engine) keepLease(seat *asking) (stop func()) {
 				return
 			case <-tick.C:
 			}
+			held := true
 			err := e.DB.Update(ctx, func(tx *db.Tx) error {
-				_, err := tx.RenewJob(JobVerify, verifyKey(&seat.ref), seat.fence, tx.Now().Add(Lease))
+				var err error
+				held, err = tx.RenewJob(JobVerify, verifyKey(&seat.ref), seat.fence, tx.Now().Add(Lease))
 				return err
 			})
 			if err != nil && ctx.Err() == nil {
 				e.Log.Warn("renew lease", slog.String("attempt", seat.attempt.ID), slog.Any("error", err))
+			}
+			if err == nil && !held {
+				return
 			}
 		}
 	}()

@@ -126,6 +126,7 @@ CREATE TABLE attempts (
   failure_code       TEXT   NOT NULL DEFAULT '',
   failure_message    TEXT   NOT NULL DEFAULT '',
   unclaimed_why      TEXT   NOT NULL DEFAULT '',
+  note               TEXT   NOT NULL DEFAULT '',
   created_at_ms      BIGINT NOT NULL,
   abandon_at_ms      BIGINT NOT NULL,
   redirected_at_ms   BIGINT,

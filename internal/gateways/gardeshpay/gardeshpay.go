@@ -115,7 +115,7 @@ func (g *Gateway) ParseCallback(values url.Values) (gateways.Claim, error) {
 // Verify asks about a trackingNumber, and thereby takes the money. Asked again it answers the
 // same with verifiedBefore, so an answer lost on the way costs nothing.
 func (g *Gateway) Verify(ctx context.Context, s gateways.Settings, r gateways.VerifyRequest) gateways.Answer {
-	redact := gateways.NewRedactor([]string{s["provider_token"]})
+	redact := gateways.NewRedactor(append([]string{s["provider_token"]}, r.Secrets...))
 	body, err := json.Marshal(verifyRequest{Token: s["provider_token"], TrackingNumber: r.Reference})
 	if err != nil {
 		return gateways.Answer{Message: "the request could not be written"}

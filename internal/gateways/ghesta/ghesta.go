@@ -142,7 +142,7 @@ func canceled(refid string) bool {
 // card was charged less (the prepayment), which is no mismatch. Asked again it answers 400 with
 // code 15, which proves nothing by itself.
 func (g *Gateway) Verify(ctx context.Context, s gateways.Settings, r gateways.VerifyRequest) gateways.Answer {
-	redact := gateways.NewRedactor([]string{s["token"]}, "code", "paymentcode")
+	redact := gateways.NewRedactor(append([]string{s["token"]}, r.Secrets...), "code", "paymentcode")
 	body, err := json.Marshal(verifyRequest{RefID: r.Reference, Amount: r.WireAmount})
 	if err != nil {
 		return gateways.Answer{Message: "the request could not be written"}
