@@ -102,6 +102,9 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	if err != nil {
 		return nil, fmt.Errorf("read the secret key: %w", err)
 	}
+	if err := checkKey(ctx, store, box); err != nil {
+		return nil, err
+	}
 	sim, err := openSimulator(ctx, cfg.BaseURL, store, o.Now)
 	if err != nil {
 		return nil, err

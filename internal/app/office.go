@@ -107,7 +107,7 @@ func (o *Office) SetGateway(ctx context.Context, slug, gateway string, live bool
 	if err != nil {
 		return SavedGateway{}, err
 	}
-	engine, err := o.engine()
+	engine, err := o.engine(ctx)
 	if err != nil {
 		return SavedGateway{}, err
 	}
@@ -152,7 +152,7 @@ func (o *Office) CreateInvoice(ctx context.Context, in InvoiceRequest) (wire.Inv
 	if err != nil {
 		return wire.Invoice{}, err
 	}
-	engine, err := o.engine()
+	engine, err := o.engine(ctx)
 	if err != nil {
 		return wire.Invoice{}, err
 	}
@@ -198,10 +198,13 @@ func (o *Office) scope(ctx context.Context, slug string, live bool) (payments.Sc
 
 // engine is the engine without the means to reach a gateway: what commands ask of it stays in the
 // database.
-func (o *Office) engine() (*payments.Engine, error) {
+func (o *Office) engine(ctx context.Context) (*payments.Engine, error) {
 	box, err := seal.New(o.cfg.SecretKeys...)
 	if err != nil {
 		return nil, fmt.Errorf("read the secret key: %w", err)
+	}
+	if err := checkKey(ctx, o.db, box); err != nil {
+		return nil, err
 	}
 	unreachable := adapters(gateways.NewClient(gateways.ClientOptions{Timeout: o.cfg.GatewayTimeout}))
 	return payments.New(payments.Options{

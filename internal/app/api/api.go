@@ -85,6 +85,7 @@ type route struct {
 	handle func(*call) (answer, error)
 
 	takes  content // the body, when there is one
+	bare   bool    // may come without a body
 	gives  content
 	status int // of success
 	says   string

@@ -104,7 +104,7 @@ func (a *API) answer(x *exchange, r *route) (answer, error) {
 		return answer{}, err
 	}
 	if r.op.Method == http.MethodPost || r.op.Method == http.MethodPatch {
-		if err := c.readBody(r.op.Method); err != nil {
+		if err := c.readBody(r); err != nil {
 			return answer{}, err
 		}
 	}

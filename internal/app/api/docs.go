@@ -45,7 +45,7 @@ func (a *API) publish(g *echo.Group, doc *huma.OpenAPI) error {
 			h := newExchange(c).out.Header()
 			h.Set("Content-Security-Policy", docsPolicy)
 			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("Cache-Control", "no-cache")
+			h.Set("Cache-Control", "no-store")
 			return c.Blob(http.StatusOK, f.kind, f.body)
 		}
 		g.GET(published[i], serve)

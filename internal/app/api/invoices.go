@@ -56,7 +56,7 @@ func (a *API) invoiceRoutes() []route {
 			errors: []int{400, 404, 409, 413, 415, 422},
 		},
 		{
-			scope: scopeWrite, handle: a.cancelInvoice, op: huma.Operation{
+			scope: scopeWrite, bare: true, handle: a.cancelInvoice, op: huma.Operation{
 				OperationID: "cancelInvoice", Method: http.MethodPost, Path: "/invoices/{id}/cancel", Tags: []string{tagInvoices},
 				Summary:     "Cancel an invoice",
 				Description: "Withdraws an open or expired invoice. Refused (409) while a payment is being verified. A customer who is out at the gateway is not charged: what comes back later is not captured.",

@@ -68,7 +68,8 @@ func TestCreateInvoice_Wrong(t *testing.T) {
 		status int
 		want   string
 	}{
-		{``, 422, "amount=required"},
+		{``, 400, "malformed_json"},
+		{`{}`, 422, "amount=required"},
 		{`{}`, 422, "amount=required"},
 		{amount(`null`), 422, "amount=required"},
 		{amount(`-1`), 422, "amount=out_of_range"},
@@ -292,7 +293,7 @@ func TestResolveAttempt(t *testing.T) {
 	}
 	path := "/attempts/" + att + "/resolve"
 	for body, want := range map[string]string{
-		``: "note=required", `{"outcome":"paid"}`: "note=required", `{"outcome":"maybe","note":"n"}`: "outcome=unknown_outcome",
+		`{}`: "note=required", `{"outcome":"paid"}`: "note=required", `{"outcome":"maybe","note":"n"}`: "outcome=unknown_outcome",
 		`{"outcome":"paid","note":5}`: "note=not_text", `{"outcome":"paid","note":"n","amount":1}`: "amount=unknown_field",
 		`{"outcome":"paid","note":"n","ref_number":123}`: "ref_number=not_text",
 	} {

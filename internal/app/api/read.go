@@ -34,12 +34,13 @@ const (
 
 // readBody reads and parses the body; an absent one reads as {}. It also takes the
 // Idempotency-Key of a POST, since the body is part of what must be the same.
-func (c *call) readBody(method string) error {
+func (c *call) readBody(r *route) error {
+	method := r.op.Method
 	raw, err := c.rawBody()
 	if err != nil {
 		return err
 	}
-	if len(raw) == 0 {
+	if len(raw) == 0 && r.bare {
 		raw = []byte("{}")
 	} else if err := jsonBody(c.req.Header, method); err != nil {
 		return err

@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
 	"dargah/internal/db"
+	"dargah/internal/gateways"
 )
 
 // ResolveAttempt is a person's word about an attempt in needs_review. It is never asked again.
@@ -24,9 +25,9 @@ func (e *Engine) ResolveAttempt(ctx context.Context, sc Scope, id string, r Reso
 	if r.Outcome != "paid" && r.Outcome != "failed" {
 		v.wrong("outcome", "unknown_outcome")
 	}
-	r.RefNumber = strings.TrimSpace(i18n.CleanText(r.RefNumber))
-	if utf8.RuneCountInString(r.RefNumber) > 64 {
-		v.wrong("ref_number", "too_long")
+	r.RefNumber = strings.TrimSpace(r.RefNumber)
+	if r.RefNumber != "" && !reference(r.RefNumber) {
+		v.wrong("ref_number", "bad_reference")
 	}
 	if i18n.LuhnCard(r.Note) {
 		v.wrong("note", "card_number")
@@ -75,8 +76,8 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	to := checkout.AttemptFailed
 	if r.Outcome == "paid" {
 		to, a.Failure = checkout.AttemptPaid, nil
-		if a.RefNumber == "" && a.Gateway == "ghesta" {
-			a.RefNumber = a.TrackingNumber // CONTRACT §7: both are the refid
+		if err := s.paidUnder(a, r.RefNumber); err != nil {
+			return nil, err
 		}
 	} else {
 		code := ""
@@ -100,4 +101,55 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 		return nil, err
 	}
 	return a, s.save()
+}
+
+// paidUnder makes sure that no receipt carries a reference that another attempt owns. For Ghesta the
+// number given is a refid (CONTRACT §7: both numbers are), so it is bound here for ever.
+func (s *step) paidUnder(a *checkout.Attempt, given string) error {
+	used := checkout.WrongField("ref_number", checkout.CodeReferenceUsed)
+	r := &checkout.Reference{
+		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		Canonical: gateways.Canonical(a.TrackingNumber), Raw: a.TrackingNumber, Status: checkout.ReferenceSettled, Bound: true, Met: true,
+		ArrivedAt: s.tx.Now(), Deadline: s.tx.Now(),
+	}
+	if a.Gateway == "ghesta" && given != "" {
+		r.Canonical, r.Raw = gateways.Canonical(given), given
+	}
+	owner, err := s.tx.ReferenceOwner(r)
+	switch {
+	case err == nil && owner.AttemptID != a.ID:
+		if a.Gateway == "ghesta" || given == "" {
+			return used
+		}
+	case errors.Is(err, checkout.NotFound) && a.Gateway == "ghesta":
+		if err := s.own(r); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	}
+	if a.Gateway == "ghesta" {
+		a.TrackingNumber, a.RefNumber = r.Raw, r.Raw
+	}
+	return nil
+}
+
+// own binds a reference that nobody holds, whether or not it came to this attempt before.
+func (s *step) own(r *checkout.Reference) error {
+	_, err := s.tx.Reference(r.AttemptID, r.Canonical)
+	if errors.Is(err, checkout.NotFound) {
+		return s.keep(r)
+	}
+	if err != nil {
+		return err
+	}
+	return s.tx.BindReference(r)
+}
+
+// reference reports whether s may stand where a gateway's reference stands: strict ASCII, 1 to 64.
+func reference(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	return gateways.ValidToken(s)
 }

@@ -28,7 +28,7 @@ const (
 func validate(inv *checkout.Invoice, now time.Time) error {
 	v := verdict{}
 	v.amount(inv.Amount, inv.Items)
-	inv.Description = v.text("description", inv.Description, maxText)
+	inv.Description = v.prose("description", inv.Description, maxText)
 	inv.Reference = v.text("reference", inv.Reference, maxShortText)
 	v.customer(&inv.Customer)
 	inv.Items = v.items(inv.Items)
@@ -95,8 +95,17 @@ func (v *verdict) text(field, s string, limit int) string {
 	return s
 }
 
+// prose is text that people write freely: a card number in it would be stored and shown.
+func (v *verdict) prose(field, s string, limit int) string {
+	s = v.text(field, s, limit)
+	if i18n.LuhnCard(s) {
+		v.wrong(field, "card_number")
+	}
+	return s
+}
+
 func (v *verdict) customer(c *checkout.Customer) {
-	c.Name = v.text("customer.name", c.Name, maxShortText)
+	c.Name = v.prose("customer.name", c.Name, maxShortText)
 	if c.Mobile = strings.TrimSpace(c.Mobile); c.Mobile != "" {
 		folded, err := i18n.FoldMobile(c.Mobile)
 		if err != nil {
@@ -117,7 +126,7 @@ func (v *verdict) items(items []checkout.Item) []checkout.Item {
 	clean := slices.Clone(items)
 	for i := range clean {
 		it := &clean[i]
-		it.Title = v.text("items", it.Title, maxText)
+		it.Title = v.prose("items", it.Title, maxText)
 		switch {
 		case it.Title == "":
 			v.wrong("items", "required")

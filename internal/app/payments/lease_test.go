@@ -1,0 +1,297 @@
+package payments_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+	"dargah/internal/db/dbtest"
+	"dargah/internal/gateways"
+)
+
+// script makes each call of verify wait for a word of its own: calls[0] answers the first, and so on.
+func (v *vendor) script(calls ...chan gateways.Answer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := 0
+	v.onVerify = func(r gateways.VerifyRequest) {
+		v.mu.Lock()
+		n++
+		i := n - 1
+		v.mu.Unlock()
+		if i < len(calls) {
+			// Set and read back by two calls at once: the last word wins, so the tests answer one
+			// call, wait for it, and then the next.
+			v.say(r.Reference, <-calls[i])
+		}
+	}
+}
+
+func words(n int) []chan gateways.Answer {
+	list := make([]chan gateways.Answer, n)
+	for i := range list {
+		list[i] = make(chan gateways.Answer, 1)
+	}
+	return list
+}
+
+// outlive lets the lease of a call that is still out run out, and claims its job as any worker would.
+func (w *world) outlive() []checkout.Job {
+	w.Helper()
+	for range 100 { // the living call renews its lease now and then
+		w.clock.add(payments.Lease + time.Second)
+		var jobs []checkout.Job
+		err := w.db.Update(w.Context(), func(tx *db.Tx) (err error) {
+			jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
+			return err
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		if len(jobs) > 0 {
+			return jobs
+		}
+	}
+	w.Fatal("the lease never ran out")
+	return nil
+}
+
+func (w *world) run(e *payments.Engine, jobs []checkout.Job) {
+	for _, j := range jobs {
+		if err := e.RunVerify(context.Background(), j); err != nil {
+			w.Errorf("run %s: %v", j.Key, err)
+		}
+	}
+}
+
+// TestLease_RanOutUnderALivingCall: the clock jumped, or the store was away for longer than a lease,
+// while a call hung. The same process must not ask a second time meanwhile, and what the call brings
+// at last is the word that counts: dropped, the customer's money would lie there unrecorded.
+func TestLease_RanOutUnderALivingCall(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		say := words(1)
+		w.ins.script(say...)
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := w.back(a, "8001"); err != nil {
+				t.Error(err)
+			}
+		})
+		w.until(func() bool { return w.ins.asked() == 1 })
+		for range 3 {
+			w.run(w.Engine, w.outlive())
+		}
+		if w.ins.asked() != 1 {
+			t.Errorf("asked %d times while the first call was out", w.ins.asked())
+		}
+		say[0] <- paid("R8001")
+		all.Wait()
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		w.pass(20 * time.Minute)
+		if types := w.types(inv); w.ins.most != 1 || count(types, "invoice.paid") != 1 || count(types, "verify.asked") != 1 {
+			t.Errorf("%d at once, asked %d times: %v", w.ins.most, w.ins.asked(), types)
+		}
+	})
+}
+
+// TestLease_RanOutUnderACallThatGoesOnAfterwards: the living call learns nothing, and its schedule
+// goes on as if its lease had never run out.
+func TestLease_RanOutUnderACallThatGoesOnAfterwards(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		say := words(1)
+		w.card.script(say...)
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := w.back(a, "8001"); err != nil {
+				t.Error(err)
+			}
+		})
+		w.until(func() bool { return w.card.asked() == 1 })
+		w.run(w.Engine, w.outlive())
+		say[0] <- silence() // and said again by the call that follows at once
+		all.Wait()
+		w.work()
+		w.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
+		w.card.say("8001", paid("R8001"))
+		w.pass(10 * time.Second)
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if w.card.most != 1 || w.card.asked() != 3 {
+			t.Errorf("%d at once, asked %d times", w.card.most, w.card.asked())
+		}
+	})
+}
+
+// overtake has two processes ask about one reference: the first one's lease ran out under its call,
+// so that the other took it for dead. Each call waits for its word.
+func (w *world) overtake(a checkout.Attempt, ref string, v *vendor) (first, second chan gateways.Answer, done *sync.WaitGroup) {
+	w.Helper()
+	say := words(2)
+	v.script(say...)
+	done = &sync.WaitGroup{}
+	done.Go(func() {
+		if err := w.back(a, ref); err != nil {
+			w.Error(err)
+		}
+	})
+	w.until(func() bool { return v.asked() == 1 })
+	other := w.engine()
+	jobs := w.outlive()
+	done.Go(func() { w.run(other, jobs) })
+	w.until(func() bool { return v.asked() == 2 })
+	return say[0], say[1], done
+}
+
+func (w *world) unheard(a checkout.Attempt, ref string) int {
+	w.Helper()
+	var n int
+	err := w.db.View(w.Context(), func(tx *db.Tx) error {
+		r, err := tx.Reference(a.ID, ref)
+		if err == nil {
+			n = r.Unheard
+		}
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
+// TestLease_LateFifteenGivesTheUnheardBack: the other process counted our call as unheard. It was
+// heard, late: code 15, somebody else's capture. The other call's own 15 must then not be believed.
+func TestLease_LateFifteenGivesTheUnheardBack(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		first, second, done := w.overtake(a, "8001", w.ins)
+		if n := w.unheard(a, "8001"); n != 1 {
+			t.Errorf("unheard = %d while the first call is thought dead", n)
+		}
+		first <- already()
+		w.until(func() bool { return count(w.types(inv), "verify.answered") == 1 })
+		if n := w.unheard(a, "8001"); n != 0 {
+			t.Errorf("unheard = %d after the late word", n)
+		}
+		w.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
+		second <- already()
+		done.Wait()
+		w.work()
+		w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+		if got := w.attempt(a).Failure; got == nil || got.Code != checkout.CodeAlreadyVerified {
+			t.Errorf("failure = %+v", got)
+		}
+	})
+}
+
+// TestLease_LateSilenceStaysUnheard: heard late that nothing was heard is unheard all the same.
+func TestLease_LateSilenceStaysUnheard(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		first, second, done := w.overtake(a, "8001", w.ins)
+		first <- silence()
+		w.until(func() bool { return count(w.types(inv), "verify.answered") == 1 })
+		second <- already()
+		done.Wait()
+		w.work()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
+// TestLease_LateSuccessOfAnOvertakenCall: a success heard late is a success, also while another
+// process asks, and whatever that one hears afterwards.
+func TestLease_LateSuccessOfAnOvertakenCall(t *testing.T) {
+	for name, after := range map[string]gateways.Answer{
+		"already": already(), "silence": silence(), "refused": refusal("26", false, true), "paid": paid("R8001"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv := w.invoice(1_500_000)
+				a := w.start(inv, "ghesta")
+				first, second, done := w.overtake(a, "8001", w.ins)
+				first <- paid("R8001")
+				w.until(func() bool { return w.status(inv) == checkout.InvoicePaid })
+				before := w.types(inv)
+				second <- after
+				done.Wait()
+				w.pass(20 * time.Minute)
+				w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+				if types := w.types(inv); !slices.Equal(types, before) || w.ins.asked() != 2 {
+					t.Errorf("asked %d times; %v, want %v", w.ins.asked(), types, before)
+				}
+			})
+		})
+	}
+}
+
+// TestLease_LateSuccessAfterTheOtherGaveUp: the process that asked second heard a final no, or nothing
+// until the window closed, and ended the attempt. Our own call then brings the success: the money is
+// taken and nobody asks again, so it must not be lost, not even from the record.
+func TestLease_LateSuccessAfterTheOtherGaveUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		ended checkout.AttemptStatus
+		end   func(w *world, second chan gateways.Answer)
+	}{
+		"refused": {checkout.AttemptFailed, func(_ *world, second chan gateways.Answer) { second <- refusal("26", false, true) }},
+		"review":  {checkout.AttemptNeedsReview, func(_ *world, second chan gateways.Answer) { second <- gateways.Answer{Outcome: gateways.Review, Code: "46", Sent: true} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv := w.invoice(1_500_000)
+				a := w.start(inv, "ghesta")
+				first, second, done := w.overtake(a, "8001", w.ins)
+				test.end(w, second)
+				w.until(func() bool { return w.attempt(a).Status == test.ended })
+				first <- paid("R8001")
+				done.Wait()
+				w.spawned.Wait()
+				w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+			})
+		})
+	}
+}
+
+// TestClock_SetBackBeforeARestart: what is to be asked again in five seconds must not wait for the
+// hour by which the clock was ahead when it was written.
+func TestClock_SetBackBeforeARestart(t *testing.T) {
+	dbtest.URLs(t, func(t *testing.T, fresh func(t testing.TB) string) {
+		c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
+		url := fresh(t)
+		store, err := db.Open(t.Context(), db.Options{URL: url, Now: c.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, store, c)
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		w.ins.say("8001", silence())
+		w.mustBack(a, "8001")
+		w.work()
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		asked := w.ins.asked()
+		w.ins.say("8001", paid("R8001"))
+		c.add(-time.Hour)
+		w.db = dbtest.Open(t, db.Options{URL: url, Now: c.now})
+		w.Engine = w.engine()
+		if err := w.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(10 * time.Minute)
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if w.ins.asked() != asked+1 {
+			t.Errorf("asked %d times more, want once", w.ins.asked()-asked)
+		}
+	})
+}
