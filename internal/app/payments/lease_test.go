@@ -243,7 +243,9 @@ func TestLease_LateSuccessAfterTheOtherGaveUp(t *testing.T) {
 		end   func(w *world, second chan gateways.Answer)
 	}{
 		"refused": {checkout.AttemptFailed, func(_ *world, second chan gateways.Answer) { second <- refusal("26", false, true) }},
-		"review":  {checkout.AttemptNeedsReview, func(_ *world, second chan gateways.Answer) { second <- gateways.Answer{Outcome: gateways.Review, Code: "46", Sent: true} }},
+		"review": {checkout.AttemptNeedsReview, func(_ *world, second chan gateways.Answer) {
+			second <- gateways.Answer{Outcome: gateways.Review, Code: "46", Sent: true}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {

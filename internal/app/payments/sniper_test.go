@@ -61,7 +61,7 @@ func TestReference_OwnerWaitsWhileAStrangersCallIsOut(t *testing.T) {
 	})
 }
 
-// TestReference_OwnerWaitingIsTurnedAway: silence about the stranger's reference may be the money.
+// TestReference_OwnerWaitingIsTurnedAwayWhenTheStrangersIsMet: silence about the stranger's reference may be the money.
 // It stays his, and the owner's claim is a person's.
 func TestReference_OwnerWaitingIsTurnedAwayWhenTheStrangersIsMet(t *testing.T) {
 	for name, answer := range map[string]gateways.Answer{"paid": paid("R8001"), "silence": silence()} {
@@ -119,7 +119,7 @@ func TestReference_OwnerWaitsNoLongerThanHisWindow(t *testing.T) {
 	})
 }
 
-// TestReference_OwnerWaitingIsHandedOn: the owner's invoice is busy with another attempt when he
+// TestReference_OwnerWaitsForTheSeatAndThenForTheStranger: the owner's invoice is busy with another attempt when he
 // comes; when that one fails, the stranger's call is still out.
 func TestReference_OwnerWaitsForTheSeatAndThenForTheStranger(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
@@ -129,7 +129,7 @@ func TestReference_OwnerWaitsForTheSeatAndThenForTheStranger(t *testing.T) {
 		say := words(1)
 		w.ins.script(say...)
 		done.Go(func() {
-			if err := w.back(ins, "500"); err != nil {
+			if err := w.back(ins, "5001"); err != nil {
 				t.Error(err)
 			}
 		})
