@@ -22,6 +22,12 @@ const maxSteps = 40
 
 var amounts = []int64{1_500_000, 2_000_000}
 
+// snapshot is what stands still while a step is chosen.
+type snapshot struct {
+	attempts []checkout.Attempt
+	invoices []checkout.Invoice
+}
+
 // action is something that may happen, how often, and whether it can now.
 type action struct {
 	name   string
@@ -59,11 +65,13 @@ func (h *history) next() {
 		return
 	}
 	var bag []action
+	h.still = &snapshot{h.all(), h.invoices()}
 	for _, a := range h.actions() {
 		if a.can() {
 			bag = append(bag, slices.Repeat([]action{a}, a.weight)...)
 		}
 	}
+	h.still = nil
 	a := pick(h, "action", bag)
 	a.do()
 	h.check(a.name, laws)
@@ -87,6 +95,9 @@ func pick[T any](h *history, label string, list []T) T {
 }
 
 func (h *history) invoices() []checkout.Invoice {
+	if h.still != nil {
+		return slices.Clone(h.still.invoices)
+	}
 	var list []checkout.Invoice
 	err := h.db.View(context.Background(), func(tx *db.Tx) (err error) {
 		list, err = tx.Invoices(db.InvoiceQuery{MerchantID: h.scope.MerchantID, Live: h.scope.Live, Limit: 100})
@@ -272,7 +283,7 @@ func (h *history) resolve() {
 	h.say("%s: a person says %s", h.name(a), outcome)
 	r := payments.Resolution{Outcome: outcome, Note: "asked by telephone"}
 	_, _, err := h.ResolveAttempt(context.Background(), h.scope, a.ID, r, checkout.Actor{Kind: "user", ID: "usr_1"}, nil)
-	h.may(err)
+	h.may(err, checkout.Invalid) // the reference of another attempt
 }
 
 func (h *history) changeWeather() {
@@ -320,7 +331,7 @@ func (h *history) pass(d time.Duration) {
 			h.r.Fatal(err)
 		}
 		h.work()
-		h.check("as time passes", laws)
+		h.check("as time passes", h.changed)
 		now := h.clock.now()
 		if !now.Before(end) {
 			return
@@ -380,18 +391,42 @@ func (h *history) anyLateAnswer() {
 	h.lateAnswer(pick(h, "late answer", indexes(h.hung)))
 }
 
-// lateAnswer lets one hanging process hear its answer. When it died in between, that must change
-// nothing: its word is stale, and another has asked or will ask.
+// lateAnswer lets one hanging process hear its answer. Where its reference is still being asked
+// about, the word counts, whoever heard it; what is settled it must leave alone.
 func (h *history) lateAnswer(i int) {
 	p := h.hung[i]
 	h.hung = slices.Delete(h.hung, i, i+1)
 	h.say("a hanging call ends (its process is dead: %t)", p.buried)
-	buried, before := p.buried && !p.starting, h.print()
-	err := h.wake(p)
-	h.may(err, checkout.Conflict, checkout.GatewayDown)
-	if after := h.print(); buried && after != before {
-		h.r.Fatalf("a dead process's late word changed the books:\n%s\n%s", before, after)
+	before := h.settled(nil)
+	h.may(h.wake(p), checkout.Conflict, checkout.GatewayDown)
+	if p.starting {
+		return // nobody else can hear its token: it counts as long as the attempt waits for it
 	}
+	after := h.settled(before)
+	for id, story := range before {
+		if after[id] != story {
+			h.r.Fatalf("a late word changed what was settled:\n%s\n%s", story, after[id])
+		}
+	}
+}
+
+// settled are the stories of the invoices that no verify is under way for, or of those in like.
+func (h *history) settled(like map[string]string) map[string]string {
+	stories := map[string]string{}
+	err := h.db.View(context.Background(), func(tx *db.Tx) error {
+		all, err := books(tx, h.scope)
+		for i := range all {
+			inv := all[i].inv
+			if _, asked := like[inv.ID]; asked || like == nil && inv.Status != checkout.InvoiceProcessing {
+				stories[inv.ID] = fmt.Sprintf("invoice %s %s\n%s", inv.Number, inv.Status, &all[i])
+			}
+		}
+		return err
+	})
+	if err != nil {
+		h.r.Fatal(err)
+	}
+	return stories
 }
 
 func indexes[T any](list []T) []int {
