@@ -97,7 +97,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	}
 	db := &DB{target: t, now: opts.Now}
 	if db.now == nil {
-		db.now = forward(time.Now())
+		db.now = forward(time.Now)
 	}
 	if err := db.open(ctx, opts); err != nil {
 		db.lock.release()
@@ -196,9 +196,10 @@ func (db *DB) clock() time.Time {
 
 // forward is the machine's clock, which goes on at its own pace when somebody sets it back: what is
 // to be asked again in five seconds must not wait for an hour.
-func forward(base time.Time) func() time.Time {
+func forward(machine func() time.Time) func() time.Time {
+	base, start := machine(), time.Now() // time.Since reads the monotonic clock
 	return func() time.Time {
-		wall, steady := time.Now(), base.Add(time.Since(base)) // time.Since reads the monotonic clock
+		wall, steady := machine(), base.Add(time.Since(start))
 		if wall.Round(0).Before(steady.Round(0)) {
 			return steady
 		}
