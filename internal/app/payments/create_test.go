@@ -261,7 +261,7 @@ func TestResolve_WrongFields(t *testing.T) {
 			{payments.Resolution{Note: "n"}, "outcome=unknown_outcome"},
 			{payments.Resolution{Outcome: "Paid", Note: "n"}, "outcome=unknown_outcome"},
 			{payments.Resolution{Outcome: "canceled", Note: "n"}, "outcome=unknown_outcome"},
-			{payments.Resolution{Outcome: "paid", Note: "n", RefNumber: strings.Repeat("1", 65)}, "ref_number=too_long"},
+			{payments.Resolution{Outcome: "paid", Note: "n", RefNumber: strings.Repeat("1", 65)}, "ref_number=bad_reference"},
 			{payments.Resolution{}, "note=required outcome=unknown_outcome"},
 		} {
 			if _, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, c.r, checkout.Actor{}, nil); wrong(err) != c.want {
