@@ -15,7 +15,9 @@ import (
 )
 
 // script makes each call of verify wait for a word of its own: calls[0] answers the first, and so on.
-func (v *vendor) script(calls ...chan gateways.Answer) {
+// Two calls at once share the vendor's one list of words: the tests answer one, wait for it, and then
+// the other.
+func (w *world) script(v *vendor, calls ...chan gateways.Answer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n := 0
@@ -24,10 +26,13 @@ func (v *vendor) script(calls ...chan gateways.Answer) {
 		n++
 		i := n - 1
 		v.mu.Unlock()
-		if i < len(calls) {
-			// Set and read back by two calls at once: the last word wins, so the tests answer one
-			// call, wait for it, and then the next.
-			v.say(r.Reference, <-calls[i])
+		if i >= len(calls) {
+			return
+		}
+		select {
+		case word := <-calls[i]:
+			v.say(r.Reference, word)
+		case <-w.Context().Done(): // a test that failed waits for nobody
 		}
 	}
 }
@@ -77,7 +82,7 @@ func TestLease_RanOutUnderALivingCall(t *testing.T) {
 		inv := w.invoice(1_500_000)
 		a := w.start(inv, "ghesta")
 		say := words(1)
-		w.ins.script(say...)
+		w.script(w.ins, say...)
 		var all sync.WaitGroup
 		all.Go(func() {
 			if err := w.back(a, "8001"); err != nil {
@@ -109,7 +114,7 @@ func TestLease_RanOutUnderACallThatGoesOnAfterwards(t *testing.T) {
 		inv := w.invoice(1_500_000)
 		a := w.start(inv, "gardeshpay")
 		say := words(1)
-		w.card.script(say...)
+		w.script(w.card, say...)
 		var all sync.WaitGroup
 		all.Go(func() {
 			if err := w.back(a, "8001"); err != nil {
@@ -136,7 +141,7 @@ func TestLease_RanOutUnderACallThatGoesOnAfterwards(t *testing.T) {
 func (w *world) overtake(a checkout.Attempt, ref string, v *vendor) (first, second chan gateways.Answer, done *sync.WaitGroup) {
 	w.Helper()
 	say := words(2)
-	v.script(say...)
+	w.script(v, say...)
 	done = &sync.WaitGroup{}
 	done.Go(func() {
 		if err := w.back(a, ref); err != nil {

@@ -29,7 +29,7 @@ func (w *world) snipe(ref string) (stranger checkout.Attempt, word chan gateways
 	w.spawned.Wait()
 	w.clock.add(31 * time.Second)
 	say := words(1)
-	w.card.script(say...)
+	w.script(w.card, say...)
 	asked := w.card.asked()
 	done = &sync.WaitGroup{}
 	done.Go(w.runDue)
@@ -74,6 +74,8 @@ func TestReference_OwnerWaitingIsTurnedAwayWhenTheStrangersIsMet(t *testing.T) {
 				w.mustBack(a, "8001")
 				word <- answer
 				done.Wait()
+				w.pass(5 * time.Second) // no need to wait for the end of the window: it will never yield
+				w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
 				w.pass(3 * time.Minute)
 				w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
 				if got := w.attempt(a).Failure; got == nil || got.Code != checkout.CodeReferenceUsed {
@@ -127,7 +129,7 @@ func TestReference_OwnerWaitsForTheSeatAndThenForTheStranger(t *testing.T) {
 		ins, a := w.start(inv, "ghesta"), w.start(inv, "gardeshpay")
 		_, word, done := w.snipe("8001")
 		say := words(1)
-		w.ins.script(say...)
+		w.script(w.ins, say...)
 		done.Go(func() {
 			if err := w.back(ins, "5001"); err != nil {
 				t.Error(err)
@@ -257,7 +259,7 @@ func TestReference_OneInvoiceHoldsAFewOfThoseThatWaited(t *testing.T) {
 			evil = append(evil, w.start(inv, "ghesta"))
 		}
 		say := words(1)
-		w.ins.script(say...)
+		w.script(w.ins, say...)
 		var all sync.WaitGroup
 		all.Go(func() {
 			if err := w.back(evil[0], "8000"); err != nil {
