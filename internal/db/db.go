@@ -194,16 +194,20 @@ func (db *DB) clock() time.Time {
 	}
 }
 
-// forward is the machine's clock, which goes on at its own pace when somebody sets it back: what is
-// to be asked again in five seconds must not wait for an hour.
+// forward is the machine's clock, which goes on at its own pace from where it stands when somebody
+// sets it back: what is to be asked again in five seconds must not wait for an hour.
 func forward(machine func() time.Time) func() time.Time {
-	base, start := machine(), time.Now() // time.Since reads the monotonic clock
+	var mu sync.Mutex
+	last, at := machine(), time.Now() // time.Since reads the monotonic clock
 	return func() time.Time {
-		wall, steady := machine(), base.Add(time.Since(start))
-		if wall.Round(0).Before(steady.Round(0)) {
-			return steady
+		mu.Lock()
+		defer mu.Unlock()
+		steady := last.Add(time.Since(at))
+		last, at = machine(), time.Now()
+		if last.Round(0).Before(steady.Round(0)) {
+			last = steady
 		}
-		return wall
+		return last
 	}
 }
 

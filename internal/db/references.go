@@ -52,6 +52,27 @@ func (tx *Tx) BindReference(r *checkout.Reference) error {
 	return nil
 }
 
+// CountHeld counts the references of an invoice that are bound and were never asked about.
+func (tx *Tx) CountHeld(invoiceID string) (int, error) {
+	var n int64
+	err := tx.row(`SELECT COUNT(*) FROM attempt_references
+WHERE attempt_id IN (SELECT id FROM attempts WHERE invoice_id = $1) AND bound = 1 AND status = 'dropped' AND asks = 0`, invoiceID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count held references: %w", err)
+	}
+	return int(n), nil
+}
+
+// UnbindReference lets go of a reference that was never asked about.
+func (tx *Tx) UnbindReference(r *checkout.Reference) error {
+	_, err := tx.exec(`UPDATE attempt_references SET bound = 0 WHERE attempt_id = $1 AND canonical = $2 AND asks = 0`, r.AttemptID, r.Canonical)
+	if err != nil {
+		return fmt.Errorf("unbind reference: %w", err)
+	}
+	r.Bound = false
+	return nil
+}
+
 // YieldReference takes a reference from its owner, if the owner's every answer so far was a hard
 // refusal, it is not being asked at this moment, and at least one answer was heard. A GardeshPay
 // reference that was never asked on purpose yields too: its answer names the invoice, so that it can

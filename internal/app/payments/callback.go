@@ -87,20 +87,13 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 		Named:     claim.OurNumber == a.OurNumber || (a.GatewayToken != "" && claim.Token == a.GatewayToken),
 		ArrivedAt: now, Deadline: now.Add(a.Window),
 	}
-	why := unclaimedWhy(s.inv, a)
-	if why != "" {
-		var err error
-		if r.Bound, err = s.mayHold(); err != nil {
-			return nil, err
-		}
-	}
 	if err := s.keep(r); err != nil {
 		return nil, err
 	}
 	if err := s.event(checkout.EventCallbackReceived, a.ID, "", facts{"tracking_number": r.Raw}); err != nil {
 		return nil, err
 	}
-	if why != "" {
+	if why := unclaimedWhy(s.inv, a); why != "" {
 		return nil, s.unclaim(a, r, why)
 	}
 	if a.ReturnedAt.IsZero() {
@@ -133,22 +126,6 @@ func (s *step) keep(r *checkout.Reference) error {
 	r.Bound = false
 	_, err = s.tx.InsertReference(r)
 	return err
-}
-
-// mayHold bounds how many references an invoice may keep bound that are not asked about on purpose:
-// otherwise one invoice, canceled at leisure, could take away the references of strangers.
-func (s *step) mayHold() (bool, error) {
-	all, err := s.tx.AttemptsOfInvoice(s.inv.ID)
-	if err != nil {
-		return false, err
-	}
-	held := 0
-	for i := range all {
-		if all[i].Status == checkout.AttemptUnclaimed {
-			held++
-		}
-	}
-	return held < MaxReferences, nil
 }
 
 // wait leaves a reference to whoever frees the seat.

@@ -21,10 +21,21 @@ import (
 // each runs a test of the engine on both storage engines.
 func each(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	dbtest.URLs(t, func(t *testing.T, fresh func(t testing.TB) string) {
+	engines(t, func(t *testing.T, fresh func(t testing.TB) string) {
 		c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
 		test(t, newWorld(t, dbtest.Open(t, db.Options{URL: fresh(t), Now: c.now}), c))
 	})
+}
+
+// engines is dbtest.URLs; a short run, under the race detector, is on SQLite only: what races is ours,
+// not the server's.
+func engines(t *testing.T, suite func(t *testing.T, fresh func(t testing.TB) string)) {
+	t.Helper()
+	if testing.Short() {
+		t.Run(db.SQLite, func(t *testing.T) { suite(t, dbtest.SQLiteURL) })
+		return
+	}
+	dbtest.URLs(t, suite)
 }
 
 func TestPay_BothGateways(t *testing.T) {

@@ -27,10 +27,14 @@ import (
 // TestHistories plays random histories of customers, merchants, vendors, time and death against the
 // real engine and a real store, and holds every step against the laws. More by -rapid.checks=N.
 func TestHistories(t *testing.T) {
-	t.Run(db.SQLite, func(t *testing.T) { histories(t, 300, quickSQLite(t)) })
+	if testing.Short() {
+		histories(t, 15, quickSQLite(t))
+		return
+	}
+	t.Run(db.SQLite, func(t *testing.T) { histories(t, 200, quickSQLite(t)) })
 	t.Run(db.PostgreSQL, func(t *testing.T) {
 		dbtest.NeedPostgres(t)
-		histories(t, 30, dbtest.PostgresURL)
+		histories(t, 20, dbtest.PostgresURL)
 	})
 }
 

@@ -188,6 +188,11 @@ func (s *step) unclaim(a *checkout.Attempt, r *checkout.Reference, why string) e
 	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
+	if r.Bound && r.Asks == 0 {
+		if err := s.holdFew(r); err != nil {
+			return err
+		}
+	}
 	switch a.Status {
 	case checkout.AttemptPaid, checkout.AttemptNeedsReview, checkout.AttemptUnclaimed:
 		return nil // only another reference of an attempt that is settled already
@@ -200,6 +205,16 @@ func (s *step) unclaim(a *checkout.Attempt, r *checkout.Reference, why string) e
 		return err
 	}
 	return s.event(checkout.EventAttemptUnclaimed, a.ID, "", facts{"why": why, "tracking_number": r.Raw})
+}
+
+// holdFew bounds how many references an invoice keeps bound that are not asked about on purpose:
+// otherwise one invoice, canceled at leisure, could take away the references of strangers.
+func (s *step) holdFew(r *checkout.Reference) error {
+	held, err := s.tx.CountHeld(s.inv.ID)
+	if err != nil || held <= MaxReferences {
+		return err
+	}
+	return s.tx.UnbindReference(r)
 }
 
 // review gives an attempt up to a person. It keeps the seat: the invoice is not payable meanwhile.

@@ -12,6 +12,9 @@ import (
 	"dargah/internal/gateways"
 )
 
+// settleTries bounds how often an answer is written in vain while the store answers.
+const settleTries = 5
+
 // errStale: the reference was settled, or its job is another's, meanwhile.
 var errStale = errors.New("somebody else went on with it")
 
@@ -64,11 +67,11 @@ func (e *Engine) round(ctx context.Context, seat *asking) (*asking, error) {
 // ask makes the call. Nothing that goes wrong here is a refusal: what cannot be sent is unanswered,
 // and so is what made us panic.
 func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer) {
-	a := &seat.attempt
+	a, calling := &seat.attempt, false
 	defer func() {
 		if p := recover(); p != nil {
 			e.Log.Error("verify panicked", slog.String("attempt", a.ID), slog.Any("panic", p))
-			answer = gateways.Answer{Outcome: gateways.Unknown, Sent: true, Unheard: true, Body: "our own error"}
+			answer = gateways.Answer{Outcome: gateways.Unknown, Sent: calling, Unheard: calling, Body: "our own error"}
 		}
 	}()
 	var acc *account
@@ -81,6 +84,7 @@ func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer)
 		e.Log.Error("verify not sent", slog.String("attempt", a.ID), slog.Any("error", err))
 		return gateways.Answer{Outcome: gateways.Unknown, Body: "not sent: our own error"}
 	}
+	calling = true
 	return acc.gateway.Verify(ctx, acc.settings, gateways.VerifyRequest{
 		Reference: seat.ref.Raw, WireAmount: a.WireAmount, OurNumber: a.OurNumber, VerifyURL: a.VerifyURL,
 		Secrets: []string{e.callbackURL(a), a.CallbackToken, a.GatewayToken, a.PayerName, a.PayerMobile},
@@ -89,15 +93,20 @@ func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer)
 
 // settlePersistently writes an answer down. A success that cannot be written (full disk, database
 // away) is kept in memory and tried again until the process ends; after that the stored intent
-// makes the next process ask again.
+// makes the next process ask again. An error that is not the store's is not tried for ever: the job
+// comes round again, and asks.
 func (e *Engine) settlePersistently(ctx context.Context, seat *asking, answer gateways.Answer) (*asking, error) {
 	wait := 200 * time.Millisecond
-	for {
+	for try := 1; ; try++ {
 		again, err := e.settle(context.WithoutCancel(ctx), seat, answer)
 		if err == nil || errors.Is(err, errStale) {
 			return again, err
 		}
 		e.Log.Error("verify answer not written yet", slog.String("attempt", seat.attempt.ID), slog.String("outcome", answer.Outcome.String()), slog.Any("error", err))
+		away := errors.Is(err, checkout.Unavailable) || errors.Is(err, db.ErrOutcomeUnknown)
+		if !away && try == settleTries {
+			return nil, err
+		}
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -130,7 +139,10 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 			return err
 		}
 		if a.Status != checkout.AttemptVerifying || r.Status != checkout.ReferenceAsking {
-			return errStale
+			if answer.Outcome != gateways.Paid {
+				return errStale
+			}
+			return s.afterwards(a, r, seat, answer)
 		}
 		if r.Asks != seat.ref.Asks && answer.Outcome != gateways.Paid {
 			return s.overtaken(a, r, seat, answer)
@@ -148,6 +160,44 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		return s.save()
 	})
 	return again, err
+}
+
+// afterwards is a proven payment that is heard when another process has given the reference up, or
+// settled it: a success heard late is a success, unless a person or another payment was faster. Then
+// it leaves its event, for the person who looks for the money.
+func (s *step) afterwards(a *checkout.Attempt, r *checkout.Reference, seat *asking, answer gateways.Answer) error {
+	if a.Status == checkout.AttemptPaid && a.TrackingNumber == r.Raw {
+		return errStale // the other process heard the same
+	}
+	data := facts{"outcome": answer.Outcome.String(), "ask": seat.ref.Asks, "late": true, "tracking_number": r.Raw, "ref_number": answer.RefNumber}
+	if err := s.event(checkout.EventVerifyAnswered, a.ID, answer.RequestID, data); err != nil {
+		return err
+	}
+	if a.Resolved || !r.Bound {
+		return s.save()
+	}
+	switch {
+	case a.Status == checkout.AttemptNeedsReview && a.TrackingNumber == r.Raw && s.inv.Status == checkout.InvoiceReview:
+	case (a.Status == checkout.AttemptFailed || a.Status == checkout.AttemptCanceled) && unclaimedWhy(s.inv, a) == "" && s.inv.Status != checkout.InvoiceProcessing:
+		if err := s.moveInvoice(checkout.InvoiceProcessing); err != nil {
+			return err
+		}
+		if err := s.moveAttempt(a, checkout.AttemptVerifying); err != nil {
+			return err
+		}
+		if err := s.save(); err != nil { // open → processing → paid: each move by the law
+			return err
+		}
+	default:
+		return s.save()
+	}
+	if err := s.pay(a, r, answer); err != nil {
+		return err
+	}
+	if _, err := s.tx.DeleteJob(JobVerify, verifyKey(r)); err != nil {
+		return err
+	}
+	return s.save()
 }
 
 // overtaken records an answer that came after another process had asked again. That one took our
