@@ -19,7 +19,7 @@ import (
 
 // Pictures of every scene, to be looked at by a person before a page is called done:
 //
-//	SHOTS=/tmp/shots go test ./internal/app/pages -run Shots
+//	SHOTS=$PWD/web/shots go test ./internal/app/pages -run Shots
 //
 // SHOTS_ONLY=paid-card limits them to scenes whose name holds the word.
 func TestShots(t *testing.T) {
