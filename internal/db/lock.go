@@ -71,7 +71,7 @@ func waitForLock(ctx context.Context, path string, most time.Duration) (*serveLo
 			return nil, err
 		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
 			return nil, errors.Join(errLocked, ctx.Err())
 		}

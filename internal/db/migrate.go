@@ -74,7 +74,20 @@ func (t target) wanted() (int64, error) {
 }
 
 // settleSchema makes, upgrades or refuses the schema, as opts allow, on a connection of its own.
+//
+// On SQLite one process at a time does: whoever is first turns the new file to write-ahead logging,
+// and for that moment SQLite answers everybody else "locked" at once, without waiting.
 func settleSchema(ctx context.Context, t target, opts Options) (err error) {
+	if t.engine == SQLite {
+		held, err := waitForLock(ctx, t.path+".migrating", time.Minute)
+		switch {
+		case err == nil:
+			defer held.release()
+		case errors.Is(err, errLocked):
+			return fmt.Errorf("wait for another migration: %w", err)
+		}
+		// Else the folder cannot be written: nothing can be changed here, and SQLite says why below.
+	}
 	pool, err := openForSchema(t)
 	if err != nil {
 		return err
@@ -147,7 +160,7 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 }
 
 // migrate brings the schema up to date. Two processes may try at once: on PostgreSQL an advisory
-// lock lets one wait for the other, on SQLite a lock file does.
+// lock lets one wait for the other, on SQLite settleSchema's lock file does.
 func migrate(ctx context.Context, t target, pool *sql.DB) error {
 	files, err := fs.Sub(t.migrations, "migrations")
 	if err != nil {
@@ -160,12 +173,6 @@ func migrate(ctx context.Context, t target, pool *sql.DB) error {
 			return fmt.Errorf("make migration lock: %w", err)
 		}
 		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
-	} else {
-		held, err := waitForLock(ctx, t.path+".migrating", time.Minute)
-		if err != nil {
-			return fmt.Errorf("wait for another migration: %w", err)
-		}
-		defer held.release()
 	}
 	provider, err := goose.NewProvider(dialect, pool, files, options...)
 	if err != nil {
