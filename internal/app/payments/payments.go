@@ -31,9 +31,16 @@ const (
 	Lease = 8 * time.Second
 )
 
+// Store is the database as the engine uses it: *db.DB, or one that stands before it, looks on and
+// fails as a disk does. Never a mock: unique indexes are our safety, and a mock has none.
+type Store interface {
+	View(ctx context.Context, fn func(*db.Tx) error) error
+	Update(ctx context.Context, fn func(*db.Tx) error) error
+}
+
 // Options wire the engine.
 type Options struct {
-	DB      *db.DB
+	DB      Store
 	Box     *seal.Box
 	BaseURL string // public origin without a trailing slash
 	// Live and Test are the adapters by name: on the network, and before the built-in simulator.

@@ -70,10 +70,11 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 	return seat, err
 }
 
-// keepLease renews the job's lease while a call runs, so that no other process asks meanwhile.
-// The returned func stops it and waits for it.
-func (e *Engine) keepLease(seat *asking) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// keepLease renews the job's lease while a call runs, so that no other process asks meanwhile; also
+// while the call is being ended, since its answer is still to be written. The returned func stops it
+// and waits for it.
+func (e *Engine) keepLease(ctx context.Context, seat *asking) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -59,7 +59,7 @@ func (e *Engine) verify(ctx context.Context, seat *asking, heard func()) error {
 
 // round is one call and its record, under a lease that is renewed meanwhile.
 func (e *Engine) round(ctx context.Context, seat *asking) (*asking, error) {
-	stop := e.keepLease(seat)
+	stop := e.keepLease(ctx, seat)
 	defer stop()
 	return e.settlePersistently(ctx, seat, e.ask(ctx, seat))
 }
