@@ -16,6 +16,7 @@ import (
 
 	"dargah/internal/app/access"
 	"dargah/internal/app/api"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/pages"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/seal"
@@ -105,6 +106,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	if err := checkKey(ctx, store, box); err != nil {
 		return nil, err
 	}
+	crash.At("open.key-checked")
 	sim, err := openSimulator(ctx, cfg.BaseURL, store, o.Now)
 	if err != nil {
 		return nil, err
@@ -119,6 +121,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err
 	}
+	crash.At("open.prepared")
 	a.Server, err = openServer(a, cfg, o, sim)
 	return a, err
 }

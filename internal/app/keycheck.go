@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
@@ -16,10 +17,12 @@ const keyCheck = "key_check"
 
 func checkKey(ctx context.Context, store *db.DB, box *seal.Box) error {
 	place := "settings/" + keyCheck
+	crash.At("keycheck.before")
 	return store.Update(ctx, func(tx *db.Tx) error {
 		sealed, err := tx.Setting(keyCheck)
 		if errors.Is(err, checkout.NotFound) {
 			_, err = tx.ClaimSetting(keyCheck, box.Seal([]byte(keyCheck), place))
+			crash.At("keycheck.in")
 			return err
 		}
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"dargah/internal/app/crash"
 	"dargah/internal/app/server"
 	"dargah/internal/db"
 	"dargah/internal/gateways/simulator"
@@ -31,7 +32,10 @@ type journal struct{ db *db.DB }
 
 // Record appends one entry; it returns when the entry is on disk.
 func (j journal) Record(ctx context.Context, entry []byte) error {
-	return j.db.Update(ctx, func(tx *db.Tx) error { return tx.AppendSimulatorEntry(entry) })
+	crash.At("journal.before")
+	err := j.db.Update(ctx, func(tx *db.Tx) error { return tx.AppendSimulatorEntry(entry) })
+	crash.At("journal.after")
+	return err
 }
 
 func simulatorEntries(ctx context.Context, store *db.DB) ([][]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 
+	"dargah/internal/app/crash"
 	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
@@ -31,6 +32,7 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 	if err != nil {
 		return errors.Join(err, a.Stop(ctx))
 	}
+	crash.At("open.listening")
 	a.Start(ctx)
 	log.Info("serving", "addr", l.Addr().String(), "base_url", cfg.BaseURL, "database", a.db.Engine())
 	return a.Serve(ctx, l)

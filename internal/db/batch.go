@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+
+	"dargah/internal/app/crash"
 )
 
 // runBatch commits the batch in one transaction. An error that ended the whole transaction is the
@@ -19,6 +21,7 @@ func (w *writer) runBatch() {
 		w.finishAll(fmt.Errorf("begin: %w", err))
 		return
 	}
+	crash.At("batch.begun")
 	for _, c := range w.batch {
 		if c.state.Load() == callGone {
 			continue
@@ -50,12 +53,15 @@ func (w *writer) runBatch() {
 			w.again(nil)
 			return
 		}
+		crash.At("batch.between")
 	}
+	crash.At("batch.before-commit")
 	if err := w.st.do("COMMIT"); err != nil {
 		w.rollback()
 		w.again(nil)
 		return
 	}
+	crash.At("batch.committed")
 	w.committed(w.batch)
 	w.finishAll(nil)
 }
@@ -100,6 +106,7 @@ func (w *writer) runAlone() {
 }
 
 func (w *writer) commitAlone(c *call) {
+	crash.At("sqlite.begun")
 	w.run(c)
 	if c.err == nil && w.st.broken != nil {
 		c.err = w.st.broken // fn swallowed it
@@ -108,11 +115,13 @@ func (w *writer) commitAlone(c *call) {
 		w.rollback()
 		return
 	}
+	crash.At("sqlite.before-commit")
 	if err := w.st.do("COMMIT"); err != nil {
 		w.rollback()
 		c.err = fmt.Errorf("commit: %w", err)
 		return
 	}
+	crash.At("sqlite.committed")
 	w.committed([]*call{c})
 }
 

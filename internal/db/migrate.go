@@ -14,6 +14,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"dargah/internal/app/crash"
 )
 
 // Numbered, forward only. Each runs in one transaction with its entry in the version table, so an
@@ -174,6 +176,7 @@ func migrate(ctx context.Context, t target, pool *sql.DB) error {
 		}
 		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
 	}
+	crash.At("migrate.locked")
 	provider, err := goose.NewProvider(dialect, pool, files, options...)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
@@ -181,6 +184,7 @@ func migrate(ctx context.Context, t target, pool *sql.DB) error {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	crash.At("migrate.done")
 	current, want, err := readSchema(ctx, t, pool)
 	if err != nil {
 		return err

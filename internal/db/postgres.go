@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"dargah/internal/app/crash"
 )
 
 const (
@@ -113,6 +115,7 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	crash.At("postgres.begun")
 	ended := false
 	defer func() {
 		if !ended { // an error, a panic, or fn ended its goroutine
@@ -132,12 +135,14 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 		_ = sqlTx.Rollback()
 		return nil
 	}
+	crash.At("postgres.before-commit")
 	if err := sqlTx.Commit(); err != nil {
 		if commitRefused(err) {
 			return fmt.Errorf("commit: %w", err)
 		}
 		return fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
 	}
+	crash.At("postgres.committed")
 	e.db.stats.commits.Add(1)
 	e.db.stats.updates.Add(1)
 	e.db.bell.ring(tx.woken)

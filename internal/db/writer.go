@@ -7,6 +7,8 @@ import (
 	"maps"
 	"runtime"
 	"sync"
+
+	"dargah/internal/app/crash"
 )
 
 const (
@@ -138,6 +140,7 @@ func (w *writer) gather(first *call) {
 
 func (w *writer) begin() error {
 	w.st.broken = nil
+	crash.At("sqlite.before-begin")
 	err := w.st.do("BEGIN IMMEDIATE")
 	if err != nil && !fatalSQLite(err) {
 		// A transaction that a failed rollback left open.

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"dargah/internal/app/crash"
 )
 
 // Bounds of one call to a vendor. A documented answer of either vendor is below 2 KiB; what is
@@ -119,7 +121,8 @@ func (c *Client) PostJSON(ctx context.Context, url string, header http.Header, b
 	defer cancel()
 	var connected atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { connected.Store(true); crash.At("gateway.connected") },
+		WroteRequest: func(httptrace.WroteRequestInfo) { crash.At("gateway.sent") },
 	})
 	req, err := http.NewRequestWithContext(traced, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -134,7 +137,9 @@ func (c *Client) PostJSON(ctx context.Context, url string, header http.Header, b
 
 	// RoundTrip and not http.Client.Do: a 3xx is an answer like another here, and Do would turn
 	// one with a broken Location into an error that hides the status.
+	crash.At("gateway.before")
 	resp, err := c.transport.RoundTrip(req)
+	crash.At("gateway.heard")
 	if err != nil {
 		return Response{}, &CallError{Sent: c.sent(err, connected.Load()), Err: fmt.Errorf("ask the gateway: %w", err)}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/payments"
 )
 
@@ -104,6 +105,7 @@ func (a *API) answer(x *exchange, r *route) (answer, error) {
 		return answer{}, err
 	}
 	if r.op.Method == http.MethodPost || r.op.Method == http.MethodPatch {
+		crash.At("api.reads")
 		if err := c.readBody(r); err != nil {
 			return answer{}, err
 		}
@@ -147,6 +149,7 @@ func plausible(id string) bool {
 
 // send writes an answer.
 func (a *API) send(x *exchange, ans answer) {
+	crash.At("api.answers")
 	h := x.out.Header()
 	h.Set("Content-Type", "application/json")
 	if ans.replayed {

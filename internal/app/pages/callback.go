@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
 )
@@ -61,6 +62,7 @@ func (p *Pages) claim(c echo.Context, gateway, token string, values url.Values) 
 	link, err := p.returns.Callback(ctx, payments.CallbackInput{
 		Gateway: gateway, Token: token, Values: values, RequestID: server.RequestID(ctx),
 	})
+	crash.At("pages.takes-back")
 	var m malformed
 	switch {
 	case errors.As(err, &m):
@@ -90,6 +92,7 @@ func (p *Pages) reject(c echo.Context, gateway, token string) error {
 	ctx := context.WithoutCancel(c.Request().Context())
 	p.returns.CallbackReject(ctx, payments.CallbackInput{Gateway: gateway, Token: token, RequestID: server.RequestID(ctx)},
 		"repeated or undecodable field")
+	crash.At("pages.rejects")
 	return p.answer(c, gateway, token, http.StatusBadRequest)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/i18n"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
@@ -148,6 +149,7 @@ func (p *Pages) link(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	crash.At("pages.shows")
 	state := v.state()
 	if !v.lasting(state) {
 		return v.render(c, http.StatusOK, state)

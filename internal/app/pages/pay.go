@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/i18n"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
@@ -52,6 +53,7 @@ func (p *Pages) pay(c echo.Context) error {
 	if err != nil {
 		return p.again(c, in, err)
 	}
+	crash.At("pages.sends-on")
 	return c.Redirect(http.StatusSeeOther, redirect)
 }
 
@@ -67,6 +69,7 @@ func (p *Pages) again(c echo.Context, in payments.StartInput, cause error) error
 	if err != nil {
 		return err
 	}
+	crash.At("pages.shows-again")
 	state := v.state()
 	if kind == checkout.Conflict || !payable(state) {
 		return c.Redirect(http.StatusSeeOther, v.home())

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -43,6 +44,7 @@ func (e *Engine) Callback(ctx context.Context, in CallbackInput) (string, error)
 		}
 		return home, errors.Join(err, e.reject(ctx, a, in.RequestID, problem))
 	}
+	crash.At("callback.before")
 	return home, e.takeIn(ctx, claimed{a.InvoiceID, a.ID, claim, in.RequestID})
 }
 
@@ -90,6 +92,7 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 	if err := s.keep(r); err != nil {
 		return nil, err
 	}
+	crash.At("callback.reference-in")
 	if err := s.event(checkout.EventCallbackReceived, a.ID, "", facts{"tracking_number": r.Raw}); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,7 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 	case got == seatLater:
 		return nil, s.enqueue(r, got)
 	}
+	crash.At("callback.seat-in")
 	return e.intendNow(s, a, r)
 }
 
@@ -133,6 +137,7 @@ func (s *step) wait(a *checkout.Attempt, r *checkout.Reference) error {
 	if a.Status == checkout.AttemptVerifying || a.Status == checkout.AttemptReturned {
 		return nil // its other reference is being asked, or waits already
 	}
+	crash.At("callback.waits")
 	a.TrackingNumber, a.VerifyDeadline = r.Raw, r.Deadline
 	return s.moveAttempt(a, checkout.AttemptReturned)
 }
@@ -187,6 +192,7 @@ func (s *step) cancelSign(a *checkout.Attempt, claim gateways.Claim) error {
 	if err := s.moveAttempt(a, checkout.AttemptCanceled); err != nil {
 		return err
 	}
+	crash.At("callback.cancel-in")
 	return s.event(checkout.EventAttemptCanceled, a.ID, "", facts{"source": "callback"})
 }
 
@@ -196,6 +202,7 @@ func (s *step) repeat(kind string, a *checkout.Attempt, data facts) error {
 	if err != nil || n >= maxRepeats {
 		return err
 	}
+	crash.At("callback.repeat")
 	return s.event(kind, a.ID, "", data)
 }
 

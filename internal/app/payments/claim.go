@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -33,6 +34,7 @@ func (e *Engine) takeIn(ctx context.Context, c claimed) error {
 		word := sync.OnceFunc(func() { close(heard) })
 		defer word()
 		seat, err := e.storePersistently(ctx, c)
+		crash.At("callback.stored")
 		stored <- err
 		if err != nil || seat == nil {
 			return

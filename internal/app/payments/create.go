@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -19,6 +20,7 @@ const (
 // key, in one transaction. Errors: Invalid with the wrong fields.
 func (e *Engine) CreateInvoice(ctx context.Context, sc Scope, in NewInvoice, by checkout.Actor, o *Once) (checkout.Invoice, *Replay, error) {
 	var inv checkout.Invoice
+	crash.At("create.before")
 	replay, err := e.once(ctx, sc, o, func(tx *db.Tx) (any, error) {
 		var err error
 		inv, err = e.newInvoice(tx, sc, in, by)
@@ -69,5 +71,6 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 	if err := tx.InsertInvoice(&inv); err != nil {
 		return inv, err
 	}
+	crash.At("create.row-in")
 	return inv, tx.InsertEvent(first)
 }

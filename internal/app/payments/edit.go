@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -35,6 +36,7 @@ func (e *Engine) UpdateInvoice(ctx context.Context, sc Scope, id string, ch Invo
 			if err := tx.EditInvoice(s.inv); err != nil {
 				return err
 			}
+			crash.At("edit.in")
 			// The names of the fields only: their values may be personal data, which events never hold.
 			data := facts{"fields": changed}
 			if slices.Contains(changed, "amount") {
@@ -47,6 +49,7 @@ func (e *Engine) UpdateInvoice(ctx context.Context, sc Scope, id string, ch Invo
 		inv = *s.inv
 		return s.save()
 	})
+	crash.At("edit.after")
 	return inv, err
 }
 
@@ -94,6 +97,7 @@ func (e *Engine) CancelInvoice(ctx context.Context, sc Scope, id string, by chec
 		if err := s.event(checkout.EventInvoiceCanceled, "", "", nil); err != nil {
 			return nil, err
 		}
+		crash.At("cancel.in")
 		if err := s.save(); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -36,14 +37,17 @@ func (e *Engine) once(ctx context.Context, sc Scope, o *Once, act func(tx *db.Tx
 		if err != nil {
 			return fmt.Errorf("render answer: %w", err)
 		}
+		crash.At("once.before-key")
 		first, err := tx.PutIdempotency(db.Idempotency{
 			MerchantID: sc.MerchantID, Live: sc.Live, Key: o.Key, RequestHash: o.Hash, Status: status, Answer: string(body),
 		})
 		if err == nil && !first {
 			return errReplay // PostgreSQL: the other call committed while we worked; all of ours is undone
 		}
+		crash.At("once.key-in")
 		return err
 	})
+	crash.At("once.after")
 	if err == nil || replay != nil {
 		return replay, err
 	}

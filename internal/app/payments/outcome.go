@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/gateways"
 )
 
@@ -30,6 +31,7 @@ func (s *step) pay(a *checkout.Attempt, r *checkout.Reference, answer gateways.A
 	if err := s.moveAttempt(a, checkout.AttemptPaid); err != nil {
 		return err
 	}
+	crash.At("pay.attempt-in")
 	return s.paidBy(a)
 }
 
@@ -53,6 +55,7 @@ func (s *step) paidBy(a *checkout.Attempt) error {
 	if err := s.event(checkout.EventInvoicePaid, a.ID, "", data); err != nil {
 		return err
 	}
+	crash.At("pay.event-in")
 	return s.passSeat()
 }
 
@@ -75,6 +78,7 @@ func (s *step) end(a *checkout.Attempt, r *checkout.Reference, to checkout.Attem
 	if err := s.moveAttempt(a, to); err != nil {
 		return err
 	}
+	crash.At("verify.refusal-in")
 	if err := s.event(kind, a.ID, answer.RequestID, facts{"stage": checkout.StageVerify, "code": answer.Code, "message": answer.Message}); err != nil {
 		return err
 	}
@@ -158,6 +162,7 @@ func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 		r.Refusals = len(reasks) // "then once, when that one has ended"
 	}
 	got, err := s.sit(a, r)
+	crash.At("reask.seat-in")
 	return got == seatTaken, never, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/i18n"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
@@ -89,6 +90,7 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	if err := s.moveAttempt(a, to); err != nil {
 		return nil, err
 	}
+	crash.At("resolve.attempt-in")
 	if err := s.event(checkout.EventAttemptResolved, a.ID, "", data); err != nil {
 		return nil, err
 	}
@@ -100,6 +102,7 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	if err != nil {
 		return nil, err
 	}
+	crash.At("resolve.invoice-in")
 	return a, s.save()
 }
 

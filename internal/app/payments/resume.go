@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -20,6 +21,7 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 		return nil, fmt.Errorf("verify job %q: no such key", job.Key)
 	}
 	var seat *asking
+	crash.At("resume.before")
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
 		seat = nil
 		a, err := tx.Attempt(attemptID)
@@ -47,14 +49,17 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 			if held, err = tx.RenewJob(job.Kind, job.Key, job.Fence, tx.Now().Add(Lease)); err != nil || !held {
 				break
 			}
+			crash.At("resume.lease-in")
 			if err := s.intend(a, r); err != nil {
 				return err
 			}
 			seat = &asking{attempt: *a, ref: *r, fence: job.Fence, askedAt: tx.Now()}
 		case again.IsZero():
 			held, err = tx.FinishJob(job.Kind, job.Key, job.Fence)
+			crash.At("resume.finish-in")
 		default:
 			held, err = tx.PutOffJob(job.Kind, job.Key, job.Fence, again, "")
+			crash.At("resume.put-off-in")
 		}
 		if err != nil {
 			return err
@@ -64,6 +69,7 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 		}
 		return s.save()
 	})
+	crash.At("resume.after")
 	if errors.Is(err, errStale) {
 		return nil, nil
 	}
@@ -92,6 +98,7 @@ func (e *Engine) keepLease(ctx context.Context, seat *asking) (stop func()) {
 				held, err = tx.RenewJob(JobVerify, verifyKey(&seat.ref), seat.fence, tx.Now().Add(Lease))
 				return err
 			})
+			crash.At("verify.lease-renewed")
 			if err != nil && ctx.Err() == nil {
 				e.Log.Warn("renew lease", slog.String("attempt", seat.attempt.ID), slog.Any("error", err))
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 )
 
 // JobVerify is the kind of the stored job that drives one reference until it is settled. Its key is
@@ -116,6 +117,7 @@ func (s *step) intend(a *checkout.Attempt, r *checkout.Reference) error {
 	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
+	crash.At("seat.intent-in")
 	return s.event(checkout.EventVerifyAsked, a.ID, "", facts{"ask": r.Asks, "tracking_number": r.Raw})
 }
 
@@ -169,6 +171,7 @@ func (s *step) goOn(r *checkout.Reference) error {
 	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
+	crash.At("seat.passed-on")
 	return s.enqueue(r, got)
 }
 
@@ -204,6 +207,7 @@ func (s *step) unclaim(a *checkout.Attempt, r *checkout.Reference, why string) e
 	if err := s.moveAttempt(a, checkout.AttemptUnclaimed); err != nil {
 		return err
 	}
+	crash.At("seat.unclaimed-in")
 	return s.event(checkout.EventAttemptUnclaimed, a.ID, "", facts{"why": why, "tracking_number": r.Raw})
 }
 
@@ -231,6 +235,7 @@ func (s *step) review(a *checkout.Attempt, r *checkout.Reference, code, message 
 	if err := s.moveAttempt(a, checkout.AttemptNeedsReview); err != nil {
 		return err
 	}
+	crash.At("seat.review-in")
 	if err := s.event(checkout.EventAttemptNeedsReview, a.ID, "", facts{"reason": code, "tracking_number": r.Raw}); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/app/i18n"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
@@ -35,6 +36,7 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 	var a checkout.Attempt
 	var inv checkout.Invoice
 	var acc *account
+	crash.At("start.before")
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
 		locked, err := tx.LockInvoiceByToken(in.Token)
 		if err != nil {
@@ -50,6 +52,7 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 	if err != nil {
 		return "", notFound(err)
 	}
+	crash.At("start.attempt-stored")
 	if !e.Breaker.Allow(acc.key) {
 		return "", e.notStarted(ctx, &a, by, &gateways.StartError{Code: "trouble", Message: "circuit open"})
 	}
@@ -57,6 +60,7 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 		WireAmount: a.WireAmount, OurNumber: a.OurNumber, Callback: e.callbackURL(&a), At: a.CreatedAt,
 		PayerName: a.PayerName, Mobile: a.PayerMobile, Email: inv.Customer.Email, Description: describe(&inv),
 	})
+	crash.At("start.answered")
 	// The customer may have closed the tab; what the gateway said is written down all the same.
 	ctx = context.WithoutCancel(ctx)
 	if err != nil {
@@ -110,6 +114,7 @@ func (e *Engine) newAttempt(s *step, in StartInput) (*account, checkout.Attempt,
 	if err := s.tx.InsertAttempt(&a); err != nil {
 		return nil, none, err
 	}
+	crash.At("start.attempt-in")
 	s.inv.AttemptCount++
 	err = s.event(checkout.EventAttemptCreated, a.ID, "", facts{"gateway": a.Gateway, "amount": int64(a.Amount), "our_number": a.OurNumber})
 	return acc, a, err
@@ -165,12 +170,14 @@ func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Ac
 			if err := s.moveAttempt(now, checkout.AttemptAbandoned); err != nil {
 				return err
 			}
+			crash.At("start.withdrawn-in")
 			err = s.event(checkout.EventAttemptAbandoned, now.ID, started.RequestID, facts{"why": "invoice_" + string(s.inv.At(tx.Now()))})
 		} else {
 			now.GatewayToken, now.RedirectedAt = started.Token, tx.Now()
 			if err := s.moveAttempt(now, checkout.AttemptRedirected); err != nil {
 				return err
 			}
+			crash.At("start.token-in")
 			err = s.event(checkout.EventAttemptRedirected, now.ID, started.RequestID, facts{"host": hostOf(started.Redirect)})
 		}
 		if err != nil {
@@ -178,6 +185,7 @@ func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Ac
 		}
 		return s.save()
 	})
+	crash.At("start.token-stored")
 	if err == nil && refused {
 		return errNotPayable
 	}
@@ -212,12 +220,14 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 		if err := s.moveAttempt(now, checkout.AttemptFailed); err != nil {
 			return err
 		}
+		crash.At("start.failure-in")
 		err = s.event(checkout.EventAttemptFailed, now.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": why.Body})
 		if err != nil {
 			return err
 		}
 		return s.save()
 	})
+	crash.At("start.failure-stored")
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -26,6 +27,7 @@ func (e *Engine) Sweep(ctx context.Context) error {
 // Prepare comes before the first request. No verify is ever scheduled further away than the last
 // re-ask: a time beyond that was written by a clock that was ahead of this one.
 func (e *Engine) Prepare(ctx context.Context) error {
+	crash.At("prepare.before")
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
 		return tx.HastenJobs(JobVerify, tx.Now().Add(reasks[len(reasks)-1]+time.Minute))
 	})
@@ -61,6 +63,7 @@ func (e *Engine) sweep(ctx context.Context, due func(*db.Tx, int) ([]string, err
 				continue
 			}
 			done++
+			crash.At("sweep.one-done")
 		}
 		if len(ids) < sweepBatch || done == 0 {
 			return nil
@@ -69,6 +72,7 @@ func (e *Engine) sweep(ctx context.Context, due func(*db.Tx, int) ([]string, err
 }
 
 func (e *Engine) expire(ctx context.Context, id string) error {
+	crash.At("expire.before")
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
 		s, err := begin(tx, id, checkout.Actor{})
 		if err != nil {
@@ -80,6 +84,7 @@ func (e *Engine) expire(ctx context.Context, id string) error {
 		if err := s.moveInvoice(checkout.InvoiceExpired); err != nil {
 			return err
 		}
+		crash.At("expire.in")
 		if err := s.event(checkout.EventInvoiceExpired, "", "", nil); err != nil {
 			return err
 		}
@@ -88,6 +93,7 @@ func (e *Engine) expire(ctx context.Context, id string) error {
 }
 
 func (e *Engine) abandon(ctx context.Context, id string) error {
+	crash.At("abandon.before")
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
 		a, err := tx.Attempt(id)
 		if err != nil {
@@ -106,6 +112,7 @@ func (e *Engine) abandon(ctx context.Context, id string) error {
 		if err := s.moveAttempt(a, checkout.AttemptAbandoned); err != nil {
 			return err
 		}
+		crash.At("abandon.in")
 		if err := s.event(checkout.EventAttemptAbandoned, a.ID, "", facts{"why": "no_callback"}); err != nil {
 			return err
 		}

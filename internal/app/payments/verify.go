@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -61,7 +62,10 @@ func (e *Engine) verify(ctx context.Context, seat *asking, heard func()) error {
 func (e *Engine) round(ctx context.Context, seat *asking) (*asking, error) {
 	stop := e.keepLease(ctx, seat)
 	defer stop()
-	return e.settlePersistently(ctx, seat, e.ask(ctx, seat))
+	crash.At("verify.before-ask")
+	answer := e.ask(ctx, seat)
+	crash.At("verify.heard")
+	return e.settlePersistently(ctx, seat, answer)
 }
 
 // ask makes the call. Nothing that goes wrong here is a refusal: what cannot be sent is unanswered,
@@ -150,6 +154,7 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		if err := s.answered(a, r, answer); err != nil {
 			return err
 		}
+		crash.At("verify.answer-in")
 		next, err := e.conclude(s, a, r, answer, seat.askedAt)
 		if err != nil {
 			return err
@@ -159,6 +164,7 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		}
 		return s.save()
 	})
+	crash.At("verify.settled")
 	return again, err
 }
 
@@ -268,6 +274,7 @@ func (e *Engine) conclude(s *step, a *checkout.Attempt, r *checkout.Reference, a
 		r.Met = true
 		return never, s.review(a, r, checkout.CodeUnknownOutcome, "")
 	}
+	crash.At("verify.silence")
 	return at, s.tx.SaveReference(r)
 }
 
@@ -280,6 +287,7 @@ func (e *Engine) reschedule(s *step, a *checkout.Attempt, r *checkout.Reference,
 		_, err := s.tx.DeleteJob(JobVerify, key)
 		return nil, err
 	case at.After(now) || a.Status != checkout.AttemptVerifying || r.Status != checkout.ReferenceAsking:
+		crash.At("verify.put-off")
 		return nil, s.tx.ScheduleJob(checkout.Job{Kind: JobVerify, Key: key, RunAt: at, Due: r.Deadline})
 	}
 	return e.intendNow(s, a, r)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 )
 
 // claimer runs one kind of job. Kinds do not share places, so that a slow receiver of webhooks
@@ -64,6 +65,7 @@ func (c *claimer) fill(ctx context.Context, free int) time.Duration {
 		}
 		return w.opt.Poll
 	}
+	crash.At("worker.claimed")
 	for _, job := range jobs {
 		c.busy.Add(1)
 		if !w.begin(func() { c.run(job) }) {
@@ -94,6 +96,7 @@ func (c *claimer) run(job checkout.Job) {
 		renewal.Go(func() { w.renew(renewing, job) })
 	}
 	err := guard(func() error { return c.kind.Handle(w.work, job) })
+	crash.At("worker.handled")
 	stopRenewing()
 	renewal.Wait()
 	w.settle(c.kind, job, err)

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
 func (w *Worker) releaseLeases(ctx context.Context) error {
+	crash.At("worker.before-release")
 	err := w.opt.DB.Update(ctx, func(tx *db.Tx) error { return tx.ReleaseLeases() })
+	crash.At("worker.released")
 	if err != nil {
 		return fmt.Errorf("release the leases of a dead process: %w", err)
 	}
@@ -30,6 +33,7 @@ func (w *Worker) nextAt(ctx context.Context, kind string) (time.Time, error) {
 func (w *Worker) claim(ctx context.Context, kind string, most int) ([]checkout.Job, error) {
 	var jobs []checkout.Job
 	err := w.opt.DB.Update(ctx, func(tx *db.Tx) (err error) {
+		crash.At("worker.before-claim")
 		jobs, err = tx.ClaimJobs([]string{kind}, most, tx.Now().Add(Lease))
 		return err
 	})
