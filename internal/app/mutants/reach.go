@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// asked is one test and the blocks of code it reaches.
+type asked struct {
+	Room    string
+	Name    string
+	Seconds float64
+	Hit     []int // of blocks
+	Failed  bool  // without any mutant: not asked
+	hit     map[int]bool
+}
+
+// block is a stretch of statements that run together.
+type block struct {
+	File     string // import path and base name
+	From, To [2]int // line and column
+}
+
+// chart says what reaches what.
+type chart struct {
+	Blocks []block
+	Tests  []*asked
+	index  map[string]int
+	byFile map[string][]int
+}
+
+func (h *house) flags() []string {
+	args := []string{"-test.failfast"}
+	if !h.opt.long {
+		args = append(args, "-test.short")
+	}
+	if !h.opt.postgres {
+		args = append(args, "-test.skip=/postgres$")
+	}
+	return args
+}
+
+// chart runs every test of the asked rooms once, alone, without a mutant, and keeps what it reached.
+// It is made again when the tests or the code have changed.
+func (h *house) chart(ctx context.Context) (*chart, error) {
+	c := &chart{index: map[string]int{}}
+	var paths []string
+	for _, r := range h.rooms {
+		paths = append(paths, r.path)
+	}
+	for _, name := range h.opt.tests {
+		part, err := h.chartRoom(ctx, name, strings.Join(paths, ","))
+		if err != nil {
+			return nil, err
+		}
+		number := make([]int, len(part.Blocks))
+		for i, b := range part.Blocks {
+			key := fmt.Sprint(b)
+			if _, ok := c.index[key]; !ok {
+				c.index[key] = len(c.Blocks)
+				c.Blocks = append(c.Blocks, b)
+			}
+			number[i] = c.index[key]
+		}
+		for _, t := range part.Tests {
+			if t.Failed {
+				fmt.Fprintf(h.opt.out, "not asked, it fails without a mutant: %s %s\n", t.Room, t.Name)
+				continue
+			}
+			t.hit = map[int]bool{}
+			for _, b := range t.Hit {
+				t.hit[number[b]] = true
+			}
+			c.Tests = append(c.Tests, t)
+		}
+	}
+	c.byFile = map[string][]int{}
+	for i, b := range c.Blocks {
+		c.byFile[b.File] = append(c.byFile[b.File], i)
+	}
+	return c, nil
+}
+
+func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, error) {
+	binary, err := filepath.Abs(filepath.Join(h.opt.dir, "bin", strings.ReplaceAll(name, "/", "_")+".cover"))
+	if err != nil {
+		return nil, err
+	}
+	if err := h.build(ctx, binary, name, "-cover", "-covermode=atomic", "-coverpkg="+cover); err != nil {
+		return nil, err
+	}
+	body, err := os.ReadFile(binary)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append(body, strings.Join(h.flags(), " ")...))
+	kept := filepath.Join(h.opt.dir, "reach", hex.EncodeToString(sum[:8])+".json")
+	c := &chart{index: map[string]int{}}
+	if old, err := os.ReadFile(kept); err == nil && json.Unmarshal(old, c) == nil {
+		return c, nil
+	}
+	list := exec.CommandContext(ctx, binary, "-test.list", "^(Test|Fuzz|Example)")
+	list.Dir = filepath.Join(h.opt.root, name)
+	out, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the tests of %s: %w", name, err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := c.measure(ctx, h, name, binary, strings.TrimSpace(line)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return c, os.WriteFile(kept, text, 0o644)
+}
+
+// measure runs one test alone.
+func (c *chart) measure(ctx context.Context, h *house, room, binary, test string) error {
+	if test == "" {
+		return nil
+	}
+	profile := filepath.Join(h.opt.dir, "profile.out")
+	profile, err := filepath.Abs(profile)
+	if err != nil {
+		return err
+	}
+	_ = os.Remove(profile)
+	t := &asked{Room: room, Name: test}
+	args := append(h.flags(), "-test.run=^"+regexp.QuoteMeta(test)+"$", "-test.coverprofile="+profile, "-test.timeout=20m")
+	begun := time.Now()
+	out := h.runTest(ctx, room, binary, args, "0", 20*time.Minute)
+	t.Seconds = time.Since(begun).Seconds()
+	t.Failed = out.failed
+	if text, err := os.ReadFile(profile); err == nil {
+		t.Hit = c.read(text)
+	} else if !t.Failed {
+		return fmt.Errorf("%s %s: no coverage: %w", room, test, err)
+	}
+	c.Tests = append(c.Tests, t)
+	fmt.Fprintf(h.opt.out, "reach: %6.2f s  %s %s\n", t.Seconds, room, test)
+	return nil
+}
+
+var profileLine = regexp.MustCompile(`^(.+):(\d+)\.(\d+),(\d+)\.(\d+) \d+ (\d+)$`)
+
+// read takes a cover profile and returns the blocks that were reached.
+func (c *chart) read(profile []byte) []int {
+	var hit []int
+	for lines := bufio.NewScanner(bytes.NewReader(profile)); lines.Scan(); {
+		m := profileLine.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v }
+		b := block{File: m[1], From: [2]int{n(2), n(3)}, To: [2]int{n(4), n(5)}}
+		key := fmt.Sprint(b)
+		i, ok := c.index[key]
+		if !ok {
+			i = len(c.Blocks)
+			c.index[key], c.Blocks = i, append(c.Blocks, b)
+		}
+		if m[6] != "0" {
+			hit = append(hit, i)
+		}
+	}
+	return hit
+}
+
+// who returns the tests that reach a mutant: those of its innermost block; where no block holds it
+// (a case's condition), those of its function; of a variable, those of its room.
+func (c *chart) who(h *house, m *mutant) []*asked {
+	file := m.room.path + "/" + m.File
+	offset := m.from
+	if m.reach != 0 {
+		offset = m.reach
+	}
+	tf := h.fset.File(m.source.tree.FileStart)
+	at := func(off int) [2]int {
+		p := tf.Position(tf.Pos(off))
+		return [2]int{p.Line, p.Column}
+	}
+	pos := at(offset)
+	var want []int
+	if m.spec == nil {
+		best := -1
+		for _, i := range c.byFile[file] {
+			b := c.Blocks[i]
+			if !before(pos, b.From) && before(pos, b.To) && (best < 0 || before(c.Blocks[best].From, b.From)) {
+				best = i
+			}
+		}
+		if best >= 0 {
+			want = []int{best}
+		} else {
+			from, to := tf.Position(m.decl.Pos()), tf.Position(m.decl.End())
+			for _, i := range c.byFile[file] {
+				if b := c.Blocks[i]; b.From[0] >= from.Line && b.To[0] <= to.Line {
+					want = append(want, i)
+				}
+			}
+		}
+	} else {
+		for name, list := range c.byFile {
+			if strings.HasPrefix(name, m.room.path+"/") && !strings.Contains(name[len(m.room.path)+1:], "/") {
+				want = append(want, list...)
+			}
+		}
+	}
+	var tests []*asked
+	for _, t := range c.Tests {
+		for _, b := range want {
+			if t.hit[b] {
+				tests = append(tests, t)
+				break
+			}
+		}
+	}
+	return tests
+}
+
+func before(a, b [2]int) bool { return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]) }
+
+// build compiles the tests of a room.
+func (h *house) build(ctx context.Context, binary, name string, extra ...string) error {
+	args := append([]string{"test", "-c", "-vet=off", "-trimpath", "-o", binary}, extra...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./"+name)...)
+	cmd.Dir = h.opt.root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("compile the tests of %s: %w\n%s", name, err, out)
+	}
+	return nil
+}

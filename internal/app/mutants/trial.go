@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// try asks the tests about every mutant that has no result yet.
+func (w *woven) try(ctx context.Context, opt options, book *ledger) error {
+	var open []*mutant
+	for _, m := range w.alive {
+		if !book.done(m, opt) {
+			open = append(open, m)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	chart, err := w.house.chart(ctx)
+	if err != nil {
+		return err
+	}
+	binaries := map[string]string{}
+	for _, name := range opt.tests {
+		binary, err := filepath.Abs(filepath.Join(opt.dir, "bin", strings.ReplaceAll(name, "/", "_")+".test"))
+		if err != nil {
+			return err
+		}
+		overlay, err := filepath.Abs(w.overlay)
+		if err != nil {
+			return err
+		}
+		if err := w.house.build(ctx, binary, name, "-overlay="+overlay); err != nil {
+			return err
+		}
+		binaries[name] = binary
+	}
+	t := &trial{house: w.house, chart: chart, binaries: binaries, killers: map[string][]*asked{}}
+	next := make(chan *mutant)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for range max(1, opt.jobs) {
+		wg.Go(func() {
+			for m := range next {
+				r := t.one(ctx, m)
+				if ctx.Err() != nil {
+					continue
+				}
+				mu.Lock()
+				failed = cmpErr(failed, book.add(r))
+				fmt.Fprintf(opt.out, "%d/%d %-9s %s %s\n", book.count(w.alive), len(w.alive), r.Outcome, m, r.By)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, m := range open {
+		select {
+		case next <- m:
+		case <-ctx.Done():
+		}
+	}
+	close(next)
+	wg.Wait()
+	return cmpErr(ctx.Err(), failed)
+}
+
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+type trial struct {
+	house    *house
+	chart    *chart
+	binaries map[string]string
+	mu       sync.Mutex
+	killers  map[string][]*asked // by function: who killed there before
+}
+
+// one asks the tests that reach m, until one objects.
+func (t *trial) one(ctx context.Context, m *mutant) result {
+	r := result{mutant: *m, Outcome: unreached, Long: t.house.opt.long, Postgres: t.house.opt.postgres}
+	begun := time.Now()
+	defer func() { r.Seconds = time.Since(begun).Seconds() }()
+	tests := t.order(m, t.chart.who(t.house, m))
+	spent := 0.0
+	for _, batch := range batches(tests) {
+		total := 0.0
+		var names []string
+		for _, a := range batch {
+			total += a.Seconds
+			names = append(names, regexp.QuoteMeta(a.Name))
+		}
+		if spent > 0 && spent+total > t.house.opt.most.Seconds() {
+			r.Partly = true
+			break
+		}
+		spent += total
+		r.Outcome = survived
+		r.Tests += len(batch)
+		limit := time.Duration(10*total*float64(time.Second)) + 20*time.Second
+		args := append(t.house.flags(), "-test.run=^("+strings.Join(names, "|")+")$", "-test.timeout="+limit.String())
+		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
+		if !out.failed {
+			continue
+		}
+		r.Outcome, r.By, r.Why = killed, out.test, out.why
+		if out.late {
+			r.Outcome = timeout
+		}
+		t.remember(m, batch, out.test)
+		break
+	}
+	return r
+}
+
+func (t *trial) remember(m *mutant, batch []*asked, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := m.Room + " " + m.Func
+	for _, a := range batch {
+		if a.Name == name && !slices.Contains(t.killers[key], a) {
+			t.killers[key] = append([]*asked{a}, t.killers[key]...)
+		}
+	}
+}
+
+// order: who killed in this function before, then those of the room itself, then the others; the
+// quick ones first.
+func (t *trial) order(m *mutant, tests []*asked) []*asked {
+	t.mu.Lock()
+	killers := slices.Clone(t.killers[m.Room+" "+m.Func])
+	t.mu.Unlock()
+	rank := func(a *asked) float64 {
+		if i := slices.Index(killers, a); i >= 0 && i < 3 && a.Seconds < 5 {
+			return -10 + float64(i)
+		}
+		if a.Room == m.Room {
+			return a.Seconds
+		}
+		return 1e6 + a.Seconds
+	}
+	slices.SortStableFunc(tests, func(a, b *asked) int {
+		x, y := rank(a), rank(b)
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return tests
+}
+
+// batches cuts the list into processes: a start costs more than many a test, and a long test is not
+// begun before the quick ones have spoken.
+func batches(tests []*asked) [][]*asked {
+	var list [][]*asked
+	budget, total := 0.5, 0.0
+	for i, a := range tests {
+		if i == 0 || total+a.Seconds > budget || list[len(list)-1][0].Room != a.Room {
+			list = append(list, nil)
+			if i > 0 && total+a.Seconds > budget {
+				budget *= 3
+			}
+			total = 0
+		}
+		list[len(list)-1] = append(list[len(list)-1], a)
+		total += a.Seconds
+	}
+	return list
+}
+
+// verdict is what one process of tests said.
+type verdict struct {
+	failed bool
+	late   bool   // it did not end in time
+	test   string // the first that failed
+	why    string
+}
+
+// runTest runs a test binary in its room, and ends it at the first failure.
+func (h *house) runTest(ctx context.Context, room, binary string, args []string, number string, limit time.Duration) verdict {
+	scratch, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return verdict{failed: true, why: err.Error()}
+	}
+	defer os.RemoveAll(scratch)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = filepath.Join(h.opt.root, room)
+	cmd.Env = append(os.Environ(), selector+"="+number, "TMPDIR="+scratch)
+	ownGroup(cmd)
+	out := &ear{heard: cancel}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = 5 * time.Second
+	err = cmd.Run()
+	if err == nil {
+		return verdict{}
+	}
+	v := verdict{failed: true}
+	v.test, v.why = out.first()
+	if v.why == "" {
+		v.why = err.Error()
+	}
+	v.late = strings.Contains(v.why, "test timed out") || (ctx.Err() == context.DeadlineExceeded && !out.failure())
+	return v
+}
+
+// ear listens to a test binary and says when a test failed.
+type ear struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	heard func()
+}
+
+const mostHeard = 4 << 20
+
+func (e *ear) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.text.Len() < mostHeard {
+		e.text.Write(p)
+	}
+	if bytes.Contains(p, []byte("\nFAIL\n")) {
+		e.heard()
+	}
+	return len(p), nil
+}
+
+func (e *ear) failure() bool { e.mu.Lock(); defer e.mu.Unlock(); return failLine.Match(e.text.Bytes()) }
+
+var (
+	failLine  = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+	panicLine = regexp.MustCompile(`(?m)^(panic: .*|fatal error: .*|\S*DATA RACE.*)$`)
+	wordLine  = regexp.MustCompile(`(?m)^\s+\S+_test\.go:\d+: .*`)
+)
+
+// first is the first test that failed and its first words.
+func (e *ear) first() (test, why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := e.text.Bytes()
+	m := failLine.FindSubmatchIndex(text)
+	if m != nil {
+		test = string(text[m[2]:m[3]])
+		if w := wordLine.Find(text[m[0]:]); w != nil {
+			return test, short(string(w))
+		}
+	}
+	if p := panicLine.Find(text); p != nil {
+		return test, short(string(p))
+	}
+	if w := wordLine.Find(text); w != nil {
+		return test, short(string(w))
+	}
+	return test, ""
+}
