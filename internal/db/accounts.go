@@ -88,6 +88,9 @@ func (tx *Tx) SaveGatewayAccount(a *checkout.GatewayAccount) error {
 ON CONFLICT (merchant_id, live, gateway) DO UPDATE
 SET settings = excluded.settings, sealed = excluded.sealed, updated_at_ms = excluded.updated_at_ms`,
 		a.ID, a.MerchantID, bit(a.Live), a.Gateway, string(settings), string(sealed), ms(a.UpdatedAt))
+	if err == nil {
+		_, err = tx.exec(`UPDATE merchants SET revision = $1 WHERE id = $2`, newRevision(), a.MerchantID)
+	}
 	if err != nil {
 		return fmt.Errorf("save gateway account: %w", err)
 	}

@@ -8,15 +8,43 @@ import (
 	"dargah/internal/app/checkout"
 )
 
-// InsertEvent stores one event; its sequence and hash were made under the invoice's lock.
-func (tx *Tx) InsertEvent(e *checkout.Event) error {
-	_, err := tx.exec(`INSERT INTO events (invoice_id, sequence, merchant_id, live, attempt_id, type, actor, request_id, gateway_id, data, created_at_ms, hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		e.InvoiceID, e.Sequence, e.MerchantID, bit(e.Live), e.AttemptID, e.Type, e.Actor, e.RequestID, e.GatewayID, e.Data, ms(e.CreatedAt), e.Hash)
+const eventColumns = `invoice_id, sequence, attempt_id, type, actor, request_id, gateway_id, data, created_at_ms`
+
+// InsertEvents stores what one act made happen, in one statement: their sequences and hashes were
+// made under the invoice's lock. The hashes are not stored: SaveInvoice keeps the last one.
+func (tx *Tx) InsertEvents(events []checkout.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	const columns = 9
+	args := make([]any, 0, columns*len(events))
+	for i := range events {
+		e := &events[i]
+		args = append(args, e.InvoiceID, e.Sequence, e.AttemptID, e.Type, e.Actor, e.RequestID, e.GatewayID, e.Data, ms(e.CreatedAt))
+	}
+	_, err := tx.exec(`INSERT INTO events (`+eventColumns+`) VALUES `+rowsOf(len(events), columns), args...)
 	if err != nil {
-		return fmt.Errorf("insert event %s: %w", e.Type, err)
+		return fmt.Errorf("insert event %s: %w", events[0].Type, err)
 	}
 	return nil
+}
+
+// rowsOf writes the placeholders of a statement that inserts several rows.
+func rowsOf(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
 }
 
 // EventsOfInvoice lists events newest first, those before sequence (0: from the newest).
@@ -26,8 +54,7 @@ func (tx *Tx) EventsOfInvoice(invoiceID string, before int64, limit int) ([]chec
 	if before > 0 {
 		w.add("sequence < ?", before)
 	}
-	rows, err := tx.query(`SELECT invoice_id, sequence, merchant_id, live, attempt_id, type, actor, request_id, gateway_id, data, created_at_ms, hash
-FROM events`+w.sql()+` ORDER BY sequence DESC`+w.limit(limit), w.args...)
+	rows, err := tx.query(`SELECT `+eventColumns+` FROM events`+w.sql()+` ORDER BY sequence DESC`+w.limit(limit), w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
@@ -35,12 +62,12 @@ FROM events`+w.sql()+` ORDER BY sequence DESC`+w.limit(limit), w.args...)
 	var list []checkout.Event
 	for rows.Next() {
 		var e checkout.Event
-		var live, created int64
-		err := rows.Scan(&e.InvoiceID, &e.Sequence, &e.MerchantID, &live, &e.AttemptID, &e.Type, &e.Actor, &e.RequestID, &e.GatewayID, &e.Data, &created, &e.Hash)
+		var created int64
+		err := rows.Scan(&e.InvoiceID, &e.Sequence, &e.AttemptID, &e.Type, &e.Actor, &e.RequestID, &e.GatewayID, &e.Data, &created)
 		if err != nil {
 			return nil, fmt.Errorf("list events: %w", err)
 		}
-		e.Live, e.CreatedAt = live == 1, fromMS(created)
+		e.CreatedAt = fromMS(created)
 		e.ID = EventID(e.InvoiceID, e.Sequence)
 		list = append(list, e)
 	}

@@ -18,6 +18,9 @@ const invoiceColumns = `id, merchant_id, live, number, token, status, amount_ria
   return_url, locale, metadata, send_email, created_at_ms, expires_at_ms, paid_at_ms,
   canceled_at_ms, paid_attempt_id, attempt_count, event_seq, event_hash`
 
+// oneInvoice reads one invoice, with the revision of its merchant.
+const oneInvoice = `SELECT ` + invoiceColumns + `, (SELECT m.revision FROM merchants m WHERE m.id = merchant_id) FROM invoices `
+
 // InsertInvoice stores a new invoice with its event head.
 func (tx *Tx) InsertInvoice(inv *checkout.Invoice) error {
 	items, metadata, err := invoiceJSON(inv)
@@ -42,40 +45,66 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 // Invoice reads one invoice with its payment. checkout.NotFound when there is none.
 func (tx *Tx) Invoice(id string) (*checkout.Invoice, error) {
-	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE id = $1`, id)
-}
-
-// InvoiceByToken reads the invoice of a payment link, with its payment. checkout.NotFound when there is none.
-func (tx *Tx) InvoiceByToken(token string) (*checkout.Invoice, error) {
-	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE token = $1`, token)
+	return tx.invoice(oneInvoice+`WHERE id = $1`, id)
 }
 
 // ScopedInvoice reads one invoice of one merchant in one mode. checkout.NotFound when it is not theirs.
 func (tx *Tx) ScopedInvoice(merchantID string, live bool, id string) (*checkout.Invoice, error) {
-	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE id = $1 AND merchant_id = $2 AND live = $3`, id, merchantID, bit(live))
+	return tx.invoice(oneInvoice+`WHERE id = $1 AND merchant_id = $2 AND live = $3`, id, merchantID, bit(live))
 }
 
 // LockInvoice reads one invoice and holds it until the transaction ends. Every decision about an
 // invoice begins here: on PostgreSQL's read committed this is what serializes start, edit, cancel,
 // callback, seat and event numbers (SQLite has one writer anyway).
 func (tx *Tx) LockInvoice(id string) (*checkout.Invoice, error) {
-	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE id = $1 FOR UPDATE`, id)
+	return tx.invoice(oneInvoice+`WHERE id = $1 FOR UPDATE`, id)
 }
 
 // LockInvoiceByToken is LockInvoice by the token of the payment link.
 func (tx *Tx) LockInvoiceByToken(token string) (*checkout.Invoice, error) {
-	return tx.invoice(`SELECT `+invoiceColumns+` FROM invoices WHERE token = $1 FOR UPDATE`, token)
+	return tx.invoice(oneInvoice+`WHERE token = $1 FOR UPDATE`, token)
+}
+
+// LockInvoiceByCallback is LockInvoice by the token of an attempt's callback address.
+func (tx *Tx) LockInvoiceByCallback(gateway, token string) (*checkout.Invoice, error) {
+	return tx.invoice(oneInvoice+`WHERE id = (SELECT invoice_id FROM attempts WHERE callback_token = $1 AND gateway = $2) FOR UPDATE`, token, gateway)
+}
+
+// PageInvoice reads the invoice of a payment link and its attempts, oldest first. checkout.NotFound
+// when there is none.
+func (tx *Tx) PageInvoice(token string) (*checkout.Invoice, []checkout.Attempt, error) {
+	inv, paidBy, err := tx.bareInvoice(oneInvoice+`WHERE token = $1`, token)
+	if err != nil || inv.AttemptCount == 0 {
+		return inv, nil, err
+	}
+	attempts, err := tx.AttemptsOfInvoice(inv.ID)
+	for i := range attempts {
+		if attempts[i].ID == paidBy {
+			inv.Payment = payment(inv, &attempts[i])
+		}
+	}
+	return inv, attempts, err
 }
 
 func (tx *Tx) invoice(query string, args ...any) (*checkout.Invoice, error) {
-	inv, paidBy, err := scanInvoice(tx.row(query, args...))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("read invoice: %w", checkout.NotFound)
-	}
+	inv, paidBy, err := tx.bareInvoice(query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read invoice: %w", err)
+		return nil, err
 	}
 	return inv, tx.addPayment(inv, paidBy)
+}
+
+func (tx *Tx) bareInvoice(query string, args ...any) (*checkout.Invoice, string, error) {
+	var revision int64
+	inv, paidBy, err := scanInvoice(tx.row(query, args...), &revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, "", fmt.Errorf("read invoice: %w", checkout.NotFound)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read invoice: %w", err)
+	}
+	inv.MerchantRevision = revision
+	return inv, paidBy, nil
 }
 
 func (tx *Tx) addPayment(inv *checkout.Invoice, paidBy string) error {
@@ -86,11 +115,15 @@ func (tx *Tx) addPayment(inv *checkout.Invoice, paidBy string) error {
 	if err != nil {
 		return err
 	}
-	inv.Payment = &checkout.Payment{
+	inv.Payment = payment(inv, a)
+	return nil
+}
+
+func payment(inv *checkout.Invoice, a *checkout.Attempt) *checkout.Payment {
+	return &checkout.Payment{
 		AttemptID: a.ID, Gateway: a.Gateway, RefNumber: a.RefNumber, TrackingNumber: a.TrackingNumber,
 		CardMask: a.CardMask, Amount: a.Amount, PaidAt: inv.PaidAt, Manual: a.Resolved,
 	}
-	return nil
 }
 
 // SaveInvoice writes what the engine moves: status, times, counters and the head of the event
@@ -234,17 +267,20 @@ func (tx *Tx) ids(query string, args ...any) ([]string, error) {
 
 type scanner interface{ Scan(dest ...any) error }
 
-func scanInvoice(row scanner) (*checkout.Invoice, string, error) {
+// scanInvoice reads invoiceColumns, and what else the query returns into more.
+func scanInvoice(row scanner, more ...any) (*checkout.Invoice, string, error) {
 	var inv checkout.Invoice
 	var live, number, amount, refunded, email, created, expires, attempts int64
 	var status, items, list, metadata string
 	var paid, canceled sql.NullInt64
 	var paidBy sql.NullString
-	err := row.Scan(&inv.ID, &inv.MerchantID, &live, &number, &inv.Token, &status, &amount, &refunded,
+	to := [...]any{
+		&inv.ID, &inv.MerchantID, &live, &number, &inv.Token, &status, &amount, &refunded,
 		&inv.Description, &inv.Reference, &inv.Customer.Name, &inv.Customer.Mobile, &inv.Customer.Email, &items, &list,
 		&inv.ReturnURL, &inv.Locale, &metadata, &email, &created, &expires, &paid,
-		&canceled, &paidBy, &attempts, &inv.EventSeq, &inv.EventHash)
-	if err != nil {
+		&canceled, &paidBy, &attempts, &inv.EventSeq, &inv.EventHash,
+	}
+	if err := row.Scan(append(to[:], more...)...); err != nil {
 		return nil, "", err
 	}
 	inv.Live, inv.SendEmail = live == 1, email == 1

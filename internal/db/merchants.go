@@ -2,23 +2,31 @@ package db
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"dargah/internal/app/checkout"
 )
 
-const merchantColumns = `id, slug, name, website, phone, address, email, accent, locale, created_at_ms`
+const merchantColumns = `id, slug, name, website, phone, address, email, accent, locale, revision, created_at_ms`
 
-// InsertMerchant stores a merchant. checkout.Conflict when its slug is taken.
+// newRevision is different from every other, without a counter: a number that a transaction took and
+// rolled back must not come again for other content.
+func newRevision() int64 { return rand.Int64() }
+
+// InsertMerchant stores a merchant and sets its Revision. checkout.Conflict when its slug is taken.
 func (tx *Tx) InsertMerchant(m *checkout.Merchant) error {
-	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		m.ID, m.Slug, m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, ms(m.CreatedAt))
+	m.Revision = newRevision()
+	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		m.ID, m.Slug, m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.Revision, ms(m.CreatedAt))
 	return one("insert merchant", n, err)
 }
 
-// UpdateMerchant writes a merchant's own words. checkout.NotFound when there is none.
+// UpdateMerchant writes a merchant's own words and sets its Revision anew. checkout.NotFound when
+// there is none.
 func (tx *Tx) UpdateMerchant(m *checkout.Merchant) error {
-	n, err := tx.exec(`UPDATE merchants SET name = $1, website = $2, phone = $3, address = $4, email = $5, accent = $6, locale = $7 WHERE id = $8`,
-		m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.ID)
+	m.Revision = newRevision()
+	n, err := tx.exec(`UPDATE merchants SET name = $1, website = $2, phone = $3, address = $4, email = $5, accent = $6, locale = $7, revision = $8 WHERE id = $9`,
+		m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.Revision, m.ID)
 	if err == nil && n == 0 {
 		return fmt.Errorf("update merchant: %w", checkout.NotFound)
 	}
@@ -70,7 +78,7 @@ func (tx *Tx) merchant(query string, arg string) (*checkout.Merchant, error) {
 func scanMerchant(row scanner) (*checkout.Merchant, error) {
 	var m checkout.Merchant
 	var created int64
-	if err := row.Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &created); err != nil {
+	if err := row.Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &m.Revision, &created); err != nil {
 		return nil, err
 	}
 	m.CreatedAt = fromMS(created)

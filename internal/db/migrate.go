@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"testing/fstest" // a file system in memory; it brings nothing of testing with it
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -73,6 +74,24 @@ func (t target) wanted() (int64, error) {
 		last = max(last, n)
 	}
 	return last, nil
+}
+
+// texts are the migrations as the engine understands them.
+func (t target) texts() (fs.FS, error) {
+	files, err := fs.Sub(t.migrations, "migrations")
+	if err != nil || t.engine == SQLite {
+		return files, err
+	}
+	names, err := fs.Glob(files, "*.sql")
+	texts := fstest.MapFS{}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		texts[name] = &fstest.MapFile{Data: []byte(forPostgres(string(text)))}
+	}
+	return texts, err
 }
 
 // settleSchema makes, upgrades or refuses the schema, as opts allow, on a connection of its own.
@@ -164,7 +183,7 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 // migrate brings the schema up to date. Two processes may try at once: on PostgreSQL an advisory
 // lock lets one wait for the other, on SQLite settleSchema's lock file does.
 func migrate(ctx context.Context, t target, pool *sql.DB) error {
-	files, err := fs.Sub(t.migrations, "migrations")
+	files, err := t.texts()
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}

@@ -51,6 +51,9 @@ func forSQLite(query string) string {
 	return strings.ReplaceAll(query, " FOR UPDATE", "")
 }
 
+// forPostgres drops SQLite's word about where rows live.
+func forPostgres(query string) string { return strings.ReplaceAll(query, ") WITHOUT ROWID", ")") }
+
 func (s *statements) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
 	if s.broken != nil {
 		return nil, s.broken

@@ -5,20 +5,16 @@ import "time"
 // Event is what happened to an invoice: immutable, numbered within its invoice, chained by hash.
 // It holds no personal data beyond the card mask, and no token (CONTRACT §6.7).
 type Event struct {
-	ID         string // "evt_" + the invoice's body + sequence: stable over retries and restores
-	InvoiceID  string
-	MerchantID string
-	Live       bool
-	AttemptID  string // "" when it concerns the invoice alone
-	Sequence   int64
-	Type       string
-	Actor      string // customer, gateway, system, user:…, key:…
-	RequestID  string // our own request's
-	GatewayID  string // X-PayPingRequest-ID
-	Data       string // JSON object
-	CreatedAt  time.Time
-	PrevHash   string // hex SHA-256 of the event before it, "" of the first
-	Hash       string
+	ID        string // "evt_" + the invoice's body + sequence: stable over retries and restores
+	InvoiceID string
+	AttemptID string // "" when it concerns the invoice alone
+	Sequence  int64
+	Type      string
+	Actor     string // customer, gateway, system, user:…, key:…
+	RequestID string // our own request's
+	GatewayID string // X-PayPingRequest-ID
+	Data      string // JSON object
+	CreatedAt time.Time
 }
 
 // The types of events.

@@ -85,6 +85,8 @@ type Invoice struct {
 	// EventSeq and EventHash are the head of the invoice's event chain.
 	EventSeq  int64
 	EventHash string
+	// MerchantRevision is the merchant's when the invoice was read by itself, 0 in lists.
+	MerchantRevision int64
 }
 
 // At returns the status as of now: an open invoice whose time has passed is expired even before

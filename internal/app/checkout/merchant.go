@@ -4,15 +4,17 @@ import "time"
 
 // Merchant is a shop. Everything belongs to exactly one.
 type Merchant struct {
-	ID        string
-	Slug      string
-	Name      string
-	Website   string
-	Phone     string
-	Address   string
-	Email     string
-	Accent    string // "#rrggbb", "" for the house's turquoise
-	Locale    string // "fa" or "en"
+	ID      string
+	Slug    string
+	Name    string
+	Website string
+	Phone   string
+	Address string
+	Email   string
+	Accent  string // "#rrggbb", "" for the house's turquoise
+	Locale  string // "fa" or "en"
+	// Revision changes with every change of the merchant or of a gateway account of theirs.
+	Revision  int64
 	CreatedAt time.Time
 }
 

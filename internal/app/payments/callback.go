@@ -31,30 +31,44 @@ const maxLate = 30
 // It returns the token of the payment link to go back to. Errors: NotFound; a *gateways.CallbackError
 // for a malformed claim (recorded, changes nothing, the link's token is still returned).
 func (e *Engine) Callback(ctx context.Context, in CallbackInput) (string, error) {
-	a, home, err := e.attemptByCallback(ctx, in)
-	if err != nil {
-		return "", err
+	g, ok := e.adapter(true, in.Gateway)
+	if !ok || !e.Box.CheckToken(callbackDomain(in.Gateway), in.Token) {
+		return "", checkout.Fail(checkout.NotFound, "error.not_found")
 	}
-	g, _ := e.adapter(a.Live, a.Gateway)
 	claim, err := g.ParseCallback(url.Values(in.Values))
 	if err != nil {
-		problem := "malformed"
-		if c, ok := errors.AsType[*gateways.CallbackError](err); ok {
-			problem = c.Field + ": " + c.Problem
-		}
-		return home, errors.Join(err, e.reject(ctx, a, in.RequestID, problem))
+		return e.malformed(ctx, in, err)
 	}
 	crash.At("callback.before")
-	return home, e.takeIn(ctx, claimed{a.InvoiceID, a.ID, claim, in.RequestID})
+	home, err := e.takeIn(ctx, claimed{in.Gateway, in.Token, claim, in.RequestID})
+	if errors.Is(err, checkout.NotFound) {
+		return "", errors.Join(checkout.Fail(checkout.NotFound, "error.not_found"), e.keepStray(ctx, in))
+	}
+	if err != nil {
+		// Not in the books yet; where the truth will stand may be known all the same.
+		if _, link, unknown := e.attemptByCallback(ctx, in); unknown == nil {
+			home = link
+		}
+	}
+	return home, err
+}
+
+// malformed records a claim that could be read but not understood.
+func (e *Engine) malformed(ctx context.Context, in CallbackInput, err error) (string, error) {
+	a, home, unknown := e.attemptByCallback(ctx, in)
+	if unknown != nil {
+		return "", unknown
+	}
+	problem := "malformed"
+	if c, ok := errors.AsType[*gateways.CallbackError](err); ok {
+		problem = c.Field + ": " + c.Problem
+	}
+	return home, errors.Join(err, e.reject(ctx, a, in.RequestID, problem))
 }
 
 // take decides about a well-formed claim, under the invoice's lock (CONTRACT §4 and §6.1–3). It
 // returns what to ask when the attempt took the seat.
-func (e *Engine) take(s *step, attemptID string, claim gateways.Claim) (*asking, error) {
-	a, err := s.tx.Attempt(attemptID)
-	if err != nil {
-		return nil, err
-	}
+func (e *Engine) take(s *step, a *checkout.Attempt, claim gateways.Claim) (*asking, error) {
 	if field := contradiction(a, claim); field != "" {
 		return nil, s.repeat(checkout.EventCallbackMismatch, a, facts{"field": field, "tracking_number": claim.Reference})
 	}
@@ -76,12 +90,12 @@ func (e *Engine) take(s *step, attemptID string, claim gateways.Claim) (*asking,
 		// The one too many is stored already and waits for the seat; the rest is only counted.
 		return nil, s.repeat(checkout.EventCallbackReceived, a, facts{"too_many": true})
 	}
-	return e.newReference(s, a, claim, canonical)
+	return e.newReference(s, a, claim, canonical, len(refs)+1)
 }
 
 // newReference stores a reference that never came to this attempt before, and goes on with it if
-// the seat is free.
-func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim, canonical string) (*asking, error) {
+// the seat is free. known counts the attempt's references, this one included.
+func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim, canonical string, known int) (*asking, error) {
 	now := s.tx.Now()
 	r := &checkout.Reference{
 		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
@@ -110,7 +124,7 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 	if s.inv.Status == checkout.InvoiceProcessing {
 		return nil, s.wait(a, r)
 	}
-	got, err := s.sit(a, r)
+	got, err := s.sit(a, r, known)
 	switch {
 	case err != nil || got == seatRefused:
 		return nil, err

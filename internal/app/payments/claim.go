@@ -18,84 +18,98 @@ const claimPatience = 2 * time.Minute
 
 // claimed is a well-formed claim on its way into the books.
 type claimed struct {
-	invoiceID, attemptID string
-	claim                gateways.Claim
-	requestID            string
+	gateway, token string // of the attempt's callback address
+	claim          gateways.Claim
+	requestID      string
+}
+
+// entry is a claim in the books.
+type entry struct {
+	home string  // the token of the payment link
+	seat *asking // what is to be asked now, nil for nothing
 }
 
 // takeIn stores a claim and asks about it, beside the request: the browser may leave, and a store
 // that does not answer for a moment loses no claim. It waits a few seconds in all, for the claim to
-// be stored and then for the first word of verify. An error says that it is not stored yet.
-func (e *Engine) takeIn(ctx context.Context, c claimed) error {
+// be stored and then for the first word of verify, and returns the token of the payment link. An
+// error says that it is not stored yet, or that there is no such attempt.
+func (e *Engine) takeIn(ctx context.Context, c claimed) (string, error) {
 	timer := time.NewTimer(CallbackWait)
 	defer timer.Stop()
-	stored, heard := make(chan error, 1), make(chan struct{})
+	type word struct {
+		home string
+		err  error
+	}
+	stored, heard := make(chan word, 1), make(chan struct{})
 	begun := e.Spawn(func(ctx context.Context) {
-		word := sync.OnceFunc(func() { close(heard) })
-		defer word()
-		seat, err := e.storePersistently(ctx, c)
+		hear := sync.OnceFunc(func() { close(heard) })
+		defer hear()
+		in, err := e.storePersistently(ctx, c)
 		crash.At("callback.stored")
-		stored <- err
+		stored <- word{in.home, err}
+		seat := in.seat
 		if err != nil || seat == nil {
 			return
 		}
 		key := verifyKey(&seat.ref)
 		e.flying.Store(key, true)
 		defer e.flying.Delete(key)
-		if err := e.verify(ctx, seat, word); err != nil {
-			e.Log.Error("verify", slog.String("attempt", c.attemptID), slog.Any("error", err))
+		if err := e.verify(ctx, seat, hear); err != nil {
+			e.Log.Error("verify", slog.String("attempt", seat.attempt.ID), slog.Any("error", err))
 		}
 	})
 	if !begun {
 		return e.storeForLater(ctx, c)
 	}
+	var home string
 	select {
-	case err := <-stored:
-		if err != nil {
-			return err
+	case w := <-stored:
+		if w.err != nil {
+			return "", w.err
 		}
+		home = w.home
 	case <-timer.C:
-		return &checkout.Error{Kind: checkout.Unavailable, Key: "error.unavailable", Err: errors.New("the claim is not stored yet")}
+		return "", &checkout.Error{Kind: checkout.Unavailable, Key: "error.unavailable", Err: errors.New("the claim is not stored yet")}
 	}
 	select {
 	case <-heard:
 	case <-timer.C:
 	}
-	return nil
+	return home, nil
 }
 
 // storeForLater is for a process that is draining: the claim is stored, the next process asks.
-func (e *Engine) storeForLater(ctx context.Context, c claimed) error {
+func (e *Engine) storeForLater(ctx context.Context, c claimed) (string, error) {
 	ctx = context.WithoutCancel(ctx)
-	seat, err := e.store(ctx, c)
-	if err != nil || seat == nil {
-		return err
+	in, err := e.store(ctx, c)
+	if err != nil || in.seat == nil {
+		return in.home, err
 	}
-	return e.withdraw(ctx, seat)
+	return in.home, e.withdraw(ctx, in.seat)
 }
 
 // storePersistently stores a claim, again and again while the store does not answer. Storing it
 // twice changes nothing: the reference is known by then.
-func (e *Engine) storePersistently(ctx context.Context, c claimed) (*asking, error) {
+func (e *Engine) storePersistently(ctx context.Context, c claimed) (entry, error) {
 	wait, begun := 200*time.Millisecond, time.Now()
 	for {
-		seat, err := e.store(context.WithoutCancel(ctx), c)
+		in, err := e.store(context.WithoutCancel(ctx), c)
 		if err == nil {
-			return seat, nil
+			return in, nil
 		}
 		unknown := errors.Is(err, db.ErrOutcomeUnknown)
-		if unknown && seat != nil {
+		if unknown && in.seat != nil {
 			// It may be in the books as an intended call that we are not going to make.
-			if err := e.withdraw(context.WithoutCancel(ctx), seat); err != nil {
-				e.Log.Error("withdraw an intended verify", slog.String("attempt", c.attemptID), slog.Any("error", err))
+			if err := e.withdraw(context.WithoutCancel(ctx), in.seat); err != nil {
+				e.Log.Error("withdraw an intended verify", slog.String("attempt", in.seat.attempt.ID), slog.Any("error", err))
 			}
 		}
 		if (!unknown && !errors.Is(err, checkout.Unavailable)) || time.Since(begun) > claimPatience {
-			return nil, err
+			return entry{}, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return entry{}, err
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, 5*time.Second)
@@ -103,21 +117,27 @@ func (e *Engine) storePersistently(ctx context.Context, c claimed) (*asking, err
 }
 
 // store is phase C, and D when the seat is free: the claim, and the intent to verify it.
-func (e *Engine) store(ctx context.Context, c claimed) (*asking, error) {
-	var seat *asking
+func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
+	var in entry
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
-		seat = nil
-		s, err := begin(tx, c.invoiceID, checkout.Actor{Kind: "gateway", RequestID: c.requestID})
+		in = entry{}
+		inv, err := tx.LockInvoiceByCallback(c.gateway, c.token)
 		if err != nil {
 			return err
 		}
-		seat, err = e.take(s, c.attemptID, c.claim)
+		// Read after the lock: what stood in it before may have moved while we waited.
+		a, err := tx.AttemptByCallback(c.gateway, c.token)
 		if err != nil {
 			return err
 		}
+		s := on(tx, inv, checkout.Actor{Kind: "gateway", RequestID: c.requestID})
+		if in.seat, err = e.take(s, a, c.claim); err != nil {
+			return err
+		}
+		in.home = inv.Token
 		return s.save()
 	})
-	return seat, err
+	return in, err
 }
 
 // withdraw takes back the intent of a call that was certainly not made: otherwise the next process

@@ -64,13 +64,12 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 	inv.Number = strconv.FormatInt(number, 10)
 	// The first event belongs to the row itself: sequence and hash go in with the INSERT.
 	s := &step{tx: tx, inv: &inv, from: inv.Status, by: by}
-	first, err := s.next(checkout.EventInvoiceCreated, "", "", facts{"amount": int64(inv.Amount), "number": inv.Number})
-	if err != nil {
+	if err := s.event(checkout.EventInvoiceCreated, "", "", facts{"amount": int64(inv.Amount), "number": inv.Number}); err != nil {
 		return inv, err
 	}
 	if err := tx.InsertInvoice(&inv); err != nil {
 		return inv, err
 	}
 	crash.At("create.row-in")
-	return inv, tx.InsertEvent(first)
+	return inv, tx.InsertEvents(s.events)
 }

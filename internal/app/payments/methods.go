@@ -16,7 +16,7 @@ func (e *Engine) methods(tx *db.Tx, inv *checkout.Invoice) ([]Method, error) {
 		if !allows(inv, name) {
 			continue
 		}
-		acc, err := e.account(tx, Scope{inv.MerchantID, inv.Live}, name)
+		acc, err := e.accountOf(tx, inv, name)
 		if errors.Is(err, errSealed) {
 			e.Log.Error("account not usable", slog.String("merchant", inv.MerchantID), slog.Any("error", err))
 			list = append(list, Method{Gateway: name, Why: "off"})

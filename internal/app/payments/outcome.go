@@ -128,7 +128,7 @@ func (s *step) resit(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 	if s.inv.Status == checkout.InvoiceProcessing {
 		return false, s.tx.Now().Add(seatBusy), nil
 	}
-	got, err := s.sit(a, r)
+	got, err := s.sitAgain(a, r)
 	if got == seatLater {
 		return false, s.tx.Now().Add(seatBusy), err
 	}
@@ -161,7 +161,7 @@ func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 	if r.Postponed {
 		r.Refusals = len(reasks) // "then once, when that one has ended"
 	}
-	got, err := s.sit(a, r)
+	got, err := s.sitAgain(a, r)
 	crash.At("reask.seat-in")
 	return got == seatTaken, never, err
 }

@@ -64,7 +64,8 @@ type Engine struct {
 	Options
 	// flying are the references that this process is asking about at this moment: a lease that ran
 	// out under a living call must not start a second one.
-	flying sync.Map
+	flying  sync.Map
+	offices offices
 }
 
 // New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.

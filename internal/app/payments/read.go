@@ -17,20 +17,15 @@ import (
 func (e *Engine) Page(ctx context.Context, token string) (Page, error) {
 	var p Page
 	err := e.DB.View(ctx, func(tx *db.Tx) error {
-		inv, err := tx.InvoiceByToken(token)
+		inv, attempts, err := tx.PageInvoice(token)
 		if err != nil {
 			return err
 		}
-		m, err := tx.Merchant(inv.MerchantID)
+		o, err := e.office(tx, inv)
 		if err != nil {
 			return err
 		}
-		p = Page{Invoice: *inv, Merchant: *m, Now: tx.Now()}
-		if inv.AttemptCount > 0 {
-			if p.Attempts, err = tx.AttemptsOfInvoice(inv.ID); err != nil {
-				return err
-			}
-		}
+		p = Page{Invoice: *inv, Merchant: o.merchant, Attempts: attempts, Now: tx.Now()}
 		if status := inv.At(p.Now); status == checkout.InvoiceProcessing {
 			p.Asks, err = asks(tx, inv.ID)
 		} else if status == checkout.InvoiceOpen {

@@ -53,7 +53,11 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 			if err := s.intend(a, r); err != nil {
 				return err
 			}
-			seat = &asking{attempt: *a, ref: *r, fence: job.Fence, askedAt: tx.Now()}
+			acc, err := e.today(s, a)
+			if err != nil {
+				return err
+			}
+			seat = &asking{attempt: *a, ref: *r, account: acc, fence: job.Fence, askedAt: tx.Now()}
 		case again.IsZero():
 			held, err = tx.FinishJob(job.Kind, job.Key, job.Fence)
 			crash.At("resume.finish-in")

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"dargah/internal/app/checkout"
@@ -18,6 +19,7 @@ func verifyKey(r *checkout.Reference) string { return r.AttemptID + "/" + r.Cano
 type asking struct {
 	attempt checkout.Attempt
 	ref     checkout.Reference
+	account *account // nil: it could not be opened, and nothing is sent
 	fence   int64
 	askedAt time.Time
 }
@@ -46,13 +48,10 @@ const (
 
 // sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. The
 // seat must be free, and the caller has asked unclaimedWhy; it also saves the reference, which
-// changes further when it is asked at once.
-func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (seating, error) {
-	refs, err := s.tx.ReferencesOfAttempt(a.ID)
-	if err != nil {
-		return seatRefused, err
-	}
-	if len(refs) > MaxReferences {
+// changes further when it is asked at once. known is how many references the attempt has, this one
+// included.
+func (s *step) sit(a *checkout.Attempt, r *checkout.Reference, known int) (seating, error) {
+	if known > MaxReferences {
 		return seatRefused, s.review(a, r, checkout.CodeTooManyReferences, "")
 	}
 	got, err := s.bind(r)
@@ -74,6 +73,15 @@ func (s *step) sit(a *checkout.Attempt, r *checkout.Reference) (seating, error) 
 	}
 	r.Status, r.Silences = checkout.ReferenceAsking, 0
 	return seatTaken, nil
+}
+
+// sitAgain is sit for a reference that came earlier.
+func (s *step) sitAgain(a *checkout.Attempt, r *checkout.Reference) (seating, error) {
+	refs, err := s.tx.ReferencesOfAttempt(a.ID)
+	if err != nil {
+		return seatRefused, err
+	}
+	return s.sit(a, r, len(refs))
 }
 
 // bind makes sure that the reference is this attempt's. One that another attempt holds yields only
@@ -131,7 +139,19 @@ func (e *Engine) intendNow(s *step, a *checkout.Attempt, r *checkout.Reference) 
 	if err != nil {
 		return nil, err
 	}
-	return &asking{attempt: *a, ref: *r, fence: fence, askedAt: now}, nil
+	acc, err := e.today(s, a)
+	return &asking{attempt: *a, ref: *r, account: acc, fence: fence, askedAt: now}, err
+}
+
+// today is the account as it is now, nil when its secret cannot be opened: credentials are today's,
+// and a verify that cannot be sent counts as unanswered (CONTRACT §5, §6.4).
+func (e *Engine) today(s *step, a *checkout.Attempt) (*account, error) {
+	acc, err := e.accountOf(s.tx, s.inv, a.Gateway)
+	if errors.Is(err, errSealed) {
+		e.Log.Error("verify not sent", slog.String("attempt", a.ID), slog.Any("error", err))
+		return nil, nil
+	}
+	return acc, err
 }
 
 // passSeat goes on with what waits, after the seat became free or was taken for good: the next
@@ -164,7 +184,7 @@ func (s *step) goOn(r *checkout.Reference) error {
 	if why := unclaimedWhy(s.inv, a); why != "" {
 		return s.unclaim(a, r, why)
 	}
-	got, err := s.sit(a, r)
+	got, err := s.sitAgain(a, r)
 	if err != nil || got == seatRefused {
 		return err
 	}

@@ -81,7 +81,7 @@ func (e *Engine) newAttempt(s *step, in StartInput) (*account, checkout.Attempt,
 	if _, known := e.adapter(s.inv.Live, in.Gateway); !known || !allows(s.inv, in.Gateway) {
 		return nil, none, checkout.WrongField("gateway", "unknown_gateway")
 	}
-	acc, err := e.account(s.tx, Scope{s.inv.MerchantID, s.inv.Live}, in.Gateway)
+	acc, err := e.accountOf(s.tx, s.inv, in.Gateway)
 	if errors.Is(err, errSealed) {
 		return nil, none, errors.Join(checkout.WrongField("gateway", "gateway_off"), err)
 	}
@@ -149,6 +149,17 @@ func payer(inv *checkout.Invoice, m Method, in StartInput) (name, mobile string,
 	return name, mobile, nil
 }
 
+// moveCreated moves an attempt on that nobody has touched since phase A wrote it; false when somebody
+// has. While it is created its row is what phase A wrote, so that it need not be read again.
+func (s *step) moveCreated(a *checkout.Attempt, to checkout.AttemptStatus) (bool, error) {
+	a.Status = checkout.AttemptCreated // fn may run again
+	err := s.moveAttempt(a, to)
+	if errors.Is(err, checkout.Conflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // sendOn is phase B after a token: only a stored token sends a customer on.
 func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Actor, started gateways.Started) error {
 	refused := false
@@ -157,28 +168,21 @@ func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Ac
 		if err != nil {
 			return err
 		}
-		now, err := tx.Attempt(a.ID)
-		if err != nil {
-			return err
-		}
-		if now.Status != checkout.AttemptCreated {
-			refused = true // swept, or its callback came before we could write: the page says what is true
-			return nil
-		}
 		if refused = s.inv.At(tx.Now()) != checkout.InvoiceOpen; refused {
 			// Paid, canceled or expired while the gateway was asked: nobody is sent to pay.
-			if err := s.moveAttempt(now, checkout.AttemptAbandoned); err != nil {
+			if moved, err := s.moveCreated(a, checkout.AttemptAbandoned); err != nil || !moved {
 				return err
 			}
 			crash.At("start.withdrawn-in")
-			err = s.event(checkout.EventAttemptAbandoned, now.ID, started.RequestID, facts{"why": "invoice_" + string(s.inv.At(tx.Now()))})
+			err = s.event(checkout.EventAttemptAbandoned, a.ID, started.RequestID, facts{"why": "invoice_" + string(s.inv.At(tx.Now()))})
 		} else {
-			now.GatewayToken, now.RedirectedAt = started.Token, tx.Now()
-			if err := s.moveAttempt(now, checkout.AttemptRedirected); err != nil {
-				return err
+			a.GatewayToken, a.RedirectedAt = started.Token, tx.Now()
+			moved, err := s.moveCreated(a, checkout.AttemptRedirected)
+			if refused = !moved; err != nil || refused {
+				return err // swept, or its callback came before we could write: the page says what is true
 			}
 			crash.At("start.token-in")
-			err = s.event(checkout.EventAttemptRedirected, now.ID, started.RequestID, facts{"host": hostOf(started.Redirect)})
+			err = s.event(checkout.EventAttemptRedirected, a.ID, started.RequestID, facts{"host": hostOf(started.Redirect)})
 		}
 		if err != nil {
 			return err
@@ -209,19 +213,12 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 		if err != nil {
 			return err
 		}
-		now, err := tx.Attempt(a.ID)
-		if err != nil {
-			return err
-		}
-		if now.Status != checkout.AttemptCreated {
-			return nil
-		}
-		now.Failure = &checkout.Failure{Stage: checkout.StageCreate, Code: code, Message: why.Message}
-		if err := s.moveAttempt(now, checkout.AttemptFailed); err != nil {
+		a.Failure = &checkout.Failure{Stage: checkout.StageCreate, Code: code, Message: why.Message}
+		if moved, err := s.moveCreated(a, checkout.AttemptFailed); err != nil || !moved {
 			return err
 		}
 		crash.At("start.failure-in")
-		err = s.event(checkout.EventAttemptFailed, now.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": why.Body})
+		err = s.event(checkout.EventAttemptFailed, a.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": why.Body})
 		if err != nil {
 			return err
 		}

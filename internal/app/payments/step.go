@@ -21,6 +21,7 @@ type step struct {
 	from    checkout.InvoiceStatus
 	fromSeq int64
 	by      checkout.Actor
+	events  []checkout.Event // not written yet
 }
 
 // begin takes the invoice's lock. Nothing that was read before it may be decided upon.
@@ -60,7 +61,7 @@ func (s *step) moveAttempt(a *checkout.Attempt, to checkout.AttemptStatus) error
 	return nil
 }
 
-// save writes the invoice if anything happened to it.
+// save writes the invoice, if anything happened to it, and its events.
 func (s *step) save() error {
 	if s.inv.EventSeq == s.fromSeq && s.inv.Status == s.from {
 		return nil
@@ -74,48 +75,42 @@ func (s *step) save() error {
 	if err := s.tx.SaveInvoice(s.inv, from, s.fromSeq); err != nil {
 		return err
 	}
-	s.from, s.fromSeq = s.inv.Status, s.inv.EventSeq
+	if err := s.tx.InsertEvents(s.events); err != nil {
+		return err
+	}
+	s.from, s.fromSeq, s.events = s.inv.Status, s.inv.EventSeq, nil
 	return nil
 }
 
 // facts are an event's data. No token, no personal data beyond the card mask, no credential.
 type facts map[string]any
 
-// event appends one event to the invoice's chain.
+// event appends one event to the invoice's chain; save writes it.
 func (s *step) event(kind, attemptID, gatewayID string, data facts) error {
-	e, err := s.next(kind, attemptID, gatewayID, data)
-	if err != nil {
-		return err
-	}
-	return s.tx.InsertEvent(e)
-}
-
-// next makes the invoice's next event and moves the head of the chain in memory.
-func (s *step) next(kind, attemptID, gatewayID string, data facts) (*checkout.Event, error) {
 	body := []byte("{}")
 	if len(data) > 0 {
 		b, err := json.Marshal(data)
 		if err != nil {
-			return nil, fmt.Errorf("event %s: %w", kind, err)
+			return fmt.Errorf("event %s: %w", kind, err)
 		}
 		body = b
 	}
 	s.inv.EventSeq++
 	e := checkout.Event{
-		InvoiceID: s.inv.ID, MerchantID: s.inv.MerchantID, Live: s.inv.Live, AttemptID: attemptID,
-		Sequence: s.inv.EventSeq, Type: kind, Actor: s.by.String(), RequestID: s.by.RequestID, GatewayID: gatewayID,
-		Data: string(body), CreatedAt: s.tx.Now(), PrevHash: s.inv.EventHash,
+		InvoiceID: s.inv.ID, AttemptID: attemptID, Sequence: s.inv.EventSeq, Type: kind, Actor: s.by.String(),
+		RequestID: s.by.RequestID, GatewayID: gatewayID, Data: string(body), CreatedAt: s.tx.Now(),
 	}
-	e.Hash = EventHash(&e)
-	s.inv.EventHash = e.Hash
-	return &e, nil
+	s.inv.EventHash = EventHash(s.inv.EventHash, &e)
+	s.events = append(s.events, e)
+	return nil
 }
 
-// EventHash is the SHA-256 of an event and of the hash of the one before it, base64url. No field
-// but the last can hold a line break, so that two different events never hash the same text.
-func EventHash(e *checkout.Event) string {
+// EventHash is the SHA-256 of an event and of the hash of the one before it ("" for the first),
+// base64url. No field but the last can hold a line break, so that two different events never hash
+// the same text. Only the last hash of an invoice is stored, with the invoice: it proves them all.
+func EventHash(before string, e *checkout.Event) string {
 	text := strings.Join([]string{
-		e.PrevHash, e.InvoiceID, strconv.FormatInt(e.Sequence, 10), e.Type, e.AttemptID, e.Actor,
+		before, e.InvoiceID, strconv.FormatInt(e.Sequence, 10), e.Type, e.AttemptID, e.Actor,
 		line(e.RequestID), line(e.GatewayID), strconv.FormatInt(e.CreatedAt.UnixMilli(), 10), e.Data,
 	}, "\n")
 	sum := sha256.Sum256([]byte(text))

@@ -51,8 +51,8 @@ func TestShapes(t *testing.T) {
 	mail := checkout.Invoice{ID: "inv_3", Customer: checkout.Customer{Email: "a@example.com"}, CreatedAt: moment, ExpiresAt: moment}
 	a, bareAttempt := fullAttempt(), checkout.Attempt{ID: "att_2", Status: checkout.AttemptCreated, CreatedAt: moment}
 	event := checkout.Event{
-		ID: "evt_1", InvoiceID: "inv_1", MerchantID: "mer_1", Live: true, AttemptID: "att_1", Sequence: 7, Type: checkout.EventVerifyAnswered,
-		Actor: "gateway", RequestID: "req_1", GatewayID: "0HN7", Data: `{"code":"15","body":"<&>"}`, CreatedAt: moment, PrevHash: "PREVHASH", Hash: "HASH",
+		ID: "evt_1", InvoiceID: "inv_1", AttemptID: "att_1", Sequence: 7, Type: checkout.EventVerifyAnswered,
+		Actor: "gateway", RequestID: "req_1", GatewayID: "0HN7", Data: `{"code":"15","body":"<&>"}`, CreatedAt: moment,
 	}
 	golden(t, "invoice.json", wire.NewInvoice(&inv, "https://pay.example/i/x"), wire.NewInvoice(&bare, "https://pay.example/i/y"), wire.NewInvoice(&mail, ""))
 	golden(t, "attempt.json", wire.NewAttempt(&a), wire.NewAttempt(&bareAttempt))
