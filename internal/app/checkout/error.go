@@ -58,11 +58,7 @@ func KindOf(err error) Kind {
 	if err == nil {
 		return ""
 	}
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	var k Kind
+	var k Kind // an *Error unwraps to its own first
 	if errors.As(err, &k) {
 		return k
 	}

@@ -42,7 +42,7 @@ func (a Rial) Times(n int64) (Rial, error) {
 		return 0, nil
 	}
 	p := int64(a) * n
-	if p/n != int64(a) || (n == -1 && int64(a) == math.MinInt64) || (a == -1 && n == math.MinInt64) {
+	if p/n != int64(a) || (n == -1 && a == math.MinInt64) { // -2^63 / -1 is -2^63 again
 		return 0, ErrOverflow
 	}
 	return Rial(p), nil

@@ -121,7 +121,7 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := c.measure(ctx, h, name, binary, strings.TrimSpace(line)); err != nil {
+		if err := c.measureAll(ctx, h, name, binary, strings.TrimSpace(line)); err != nil {
 			return nil, err
 		}
 	}
@@ -135,19 +135,42 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 	return c, os.WriteFile(kept, text, 0o644)
 }
 
-// measure runs one test alone.
-func (c *chart) measure(ctx context.Context, h *house, room, binary, test string) error {
+// long is what a test may take before its parts are asked each for itself, mostParts how many may be.
+const (
+	long      = 700 * time.Millisecond
+	mostParts = 400
+)
+
+// measureAll runs one test alone, and each of its parts when it takes long: a mutant that reaches one
+// of many need not wait for all.
+func (c *chart) measureAll(ctx context.Context, h *house, room, binary, test string) error {
 	if test == "" {
 		return nil
 	}
-	profile := filepath.Join(h.opt.dir, "profile.out")
-	profile, err := filepath.Abs(profile)
-	if err != nil {
+	t, out, err := c.measure(ctx, h, room, binary, test)
+	if err != nil || t.Failed || t.Seconds < long.Seconds() {
 		return err
+	}
+	subtests := regexp.MustCompile(`(?m)^    --- PASS: `+test+`/([^/\s]+) \(`).FindAllStringSubmatch(out, -1)
+	if len(subtests) < 2 || len(subtests) > mostParts {
+		return nil
+	}
+	for _, m := range subtests {
+		if _, _, err := c.measure(ctx, h, room, binary, test+"/"+m[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chart) measure(ctx context.Context, h *house, room, binary, test string) (*asked, string, error) {
+	profile, err := filepath.Abs(filepath.Join(h.opt.dir, "profile.out"))
+	if err != nil {
+		return nil, "", err
 	}
 	_ = os.Remove(profile)
 	t := &asked{Room: room, Name: test}
-	args := append(h.flags(), "-test.run=^"+regexp.QuoteMeta(test)+"$", "-test.coverprofile="+profile, "-test.timeout=20m")
+	args := append(h.flags(), "-test.v", "-test.run="+t.pattern(), "-test.coverprofile="+profile, "-test.timeout=20m")
 	begun := time.Now()
 	out := h.runTest(ctx, room, binary, args, "0", 20*time.Minute)
 	t.Seconds = time.Since(begun).Seconds()
@@ -155,11 +178,20 @@ func (c *chart) measure(ctx context.Context, h *house, room, binary, test string
 	if text, err := os.ReadFile(profile); err == nil {
 		t.Hit = c.read(text)
 	} else if !t.Failed {
-		return fmt.Errorf("%s %s: no coverage: %w", room, test, err)
+		return nil, "", fmt.Errorf("%s %s: no coverage: %w", room, test, err)
 	}
 	c.Tests = append(c.Tests, t)
 	fmt.Fprintf(h.opt.out, "reach: %6.2f s  %s %s\n", t.Seconds, room, test)
-	return nil
+	return t, out.text, nil
+}
+
+// pattern is for -test.run.
+func (a *asked) pattern() string {
+	parts := strings.Split(a.Name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
 }
 
 var profileLine = regexp.MustCompile(`^(.+):(\d+)\.(\d+),(\d+)\.(\d+) \d+ (\d+)$`)

@@ -91,8 +91,8 @@ type trial struct {
 }
 
 // one asks the tests that reach m, until one objects.
-func (t *trial) one(ctx context.Context, m *mutant) result {
-	r := result{mutant: *m, Outcome: unreached, Long: t.house.opt.long, Postgres: t.house.opt.postgres}
+func (t *trial) one(ctx context.Context, m *mutant) (r result) {
+	r = result{mutant: *m, Outcome: unreached, Long: t.house.opt.long, Postgres: t.house.opt.postgres}
 	begun := time.Now()
 	defer func() { r.Seconds = time.Since(begun).Seconds() }()
 	tests := t.order(m, t.chart.who(t.house, m))
@@ -102,7 +102,7 @@ func (t *trial) one(ctx context.Context, m *mutant) result {
 		var names []string
 		for _, a := range batch {
 			total += a.Seconds
-			names = append(names, regexp.QuoteMeta(a.Name))
+			names = append(names, a.pattern())
 		}
 		if spent > 0 && spent+total > t.house.opt.most.Seconds() {
 			r.Partly = true
@@ -112,7 +112,7 @@ func (t *trial) one(ctx context.Context, m *mutant) result {
 		r.Outcome = survived
 		r.Tests += len(batch)
 		limit := time.Duration(10*total*float64(time.Second)) + 20*time.Second
-		args := append(t.house.flags(), "-test.run=^("+strings.Join(names, "|")+")$", "-test.timeout="+limit.String())
+		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
 		if !out.failed {
 			continue
@@ -132,7 +132,7 @@ func (t *trial) remember(m *mutant, batch []*asked, name string) {
 	defer t.mu.Unlock()
 	key := m.Room + " " + m.Func
 	for _, a := range batch {
-		if a.Name == name && !slices.Contains(t.killers[key], a) {
+		if (a.Name == name || strings.HasPrefix(a.Name, name+"/")) && !slices.Contains(t.killers[key], a) {
 			t.killers[key] = append([]*asked{a}, t.killers[key]...)
 		}
 	}
@@ -191,6 +191,7 @@ type verdict struct {
 	late   bool   // it did not end in time
 	test   string // the first that failed
 	why    string
+	text   string
 }
 
 // runTest runs a test binary in its room, and ends it at the first failure.
@@ -211,7 +212,7 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Run()
 	if err == nil {
-		return verdict{}
+		return verdict{text: out.text.String()}
 	}
 	v := verdict{failed: true}
 	v.test, v.why = out.first()
@@ -246,9 +247,9 @@ func (e *ear) Write(p []byte) (int, error) {
 func (e *ear) failure() bool { e.mu.Lock(); defer e.mu.Unlock(); return failLine.Match(e.text.Bytes()) }
 
 var (
-	failLine  = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+	failLine  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	panicLine = regexp.MustCompile(`(?m)^(panic: .*|fatal error: .*|\S*DATA RACE.*)$`)
-	wordLine  = regexp.MustCompile(`(?m)^\s+\S+_test\.go:\d+: .*`)
+	wordLine  = regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: .*`)
 )
 
 // first is the first test that failed and its first words.
