@@ -127,7 +127,7 @@ func (w *writer) commitAlone(c *call) {
 
 // run runs one caller's fn. A panic is its error here and goes on in its own goroutine.
 func (w *writer) run(c *call) {
-	tx := &Tx{ctx: context.Background(), run: w.st, now: w.db.clock()}
+	tx := &Tx{ctx: context.Background(), run: w.db.watched(w.st), now: w.db.clock()}
 	c.err, c.woken, c.panic = errUnfinished, nil, nil
 	returned := false
 	defer func() {

@@ -27,6 +27,9 @@ type Options struct {
 	// Serve takes the server's lock (see LockForServe) before anything is touched, so that a
 	// second server cannot migrate the file under the first one.
 	Serve bool
+	// Watch sees the text of every statement of a transaction before it runs; its error is the
+	// statement's. For tests: a disk may fail at any of them. nil in every program.
+	Watch func(query string) error
 
 	migrations fs.FS // the embedded ones when nil
 }
@@ -36,6 +39,7 @@ type DB struct {
 	engine engine
 	target target
 	now    func() time.Time
+	watch  func(query string) error
 	lastMS atomic.Int64
 	bell   bell
 	lock   serveLock
@@ -95,7 +99,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if t.migrations == nil {
 		t.migrations = embedded
 	}
-	db := &DB{target: t, now: opts.Now}
+	db := &DB{target: t, now: opts.Now, watch: opts.Watch}
 	if db.now == nil {
 		db.now = forward(time.Now)
 	}

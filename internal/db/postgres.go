@@ -122,7 +122,7 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 			_ = sqlTx.Rollback()
 		}
 	}()
-	tx := &Tx{ctx: ctx, run: pgRunner{sqlTx}, now: e.db.clock()}
+	tx := &Tx{ctx: ctx, run: e.db.watched(pgRunner{sqlTx}), now: e.db.clock()}
 	if err := fn(tx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", errTooSlow, err)

@@ -95,7 +95,7 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 	}
 	// Statements are short, and interrupting one costs a goroutine each: the caller's context
 	// is looked at between them instead.
-	tx := &Tx{ctx: context.WithoutCancel(ctx), run: untilDone{rd.statements, ctx}, now: r.db.clock()}
+	tx := &Tx{ctx: context.WithoutCancel(ctx), run: r.db.watched(untilDone{rd.statements, ctx}), now: r.db.clock()}
 	err = fn(tx)
 	tx.run = nil
 	rd.closeRows()
