@@ -33,7 +33,7 @@ func (p *Pages) gardeshpay(c echo.Context) error {
 	query := strings.ReplaceAll(c.Request().URL.RawQuery, "?", "&")
 	values, err := server.ParseForm(query)
 	if err != nil {
-		return p.reject(c, "gardeshpay", t)
+		return p.reject(c, "gardeshpay", t, http.StatusBadRequest)
 	}
 	return p.claim(c, "gardeshpay", t, values)
 }
@@ -46,10 +46,7 @@ func (p *Pages) ghesta(c echo.Context) error {
 	}
 	values, _, err := server.ReadForm(c)
 	if err != nil {
-		if status := server.StatusOf(err); status != http.StatusBadRequest {
-			return p.answer(c, "ghesta", t, status)
-		}
-		return p.reject(c, "ghesta", t)
+		return p.reject(c, "ghesta", t, server.StatusOf(err))
 	}
 	return p.claim(c, "ghesta", t, values)
 }
@@ -87,13 +84,20 @@ func (p *Pages) ours(c echo.Context, err error, link string) error {
 	return err
 }
 
-// reject records a callback that cannot be read, and answers 400.
-func (p *Pages) reject(c echo.Context, gateway, token string) error {
+// unread is what the books say of a callback that cannot be read, by its answer. A gateway that
+// changed its ways (another content type, a longer form) would otherwise go unseen.
+var unread = map[int]string{
+	http.StatusBadRequest:            "repeated or undecodable field",
+	http.StatusUnsupportedMediaType:  "another content type",
+	http.StatusRequestEntityTooLarge: "too long",
+}
+
+// reject records a callback that cannot be read, and answers so.
+func (p *Pages) reject(c echo.Context, gateway, token string, status int) error {
 	ctx := context.WithoutCancel(c.Request().Context())
-	p.returns.CallbackReject(ctx, payments.CallbackInput{Gateway: gateway, Token: token, RequestID: server.RequestID(ctx)},
-		"repeated or undecodable field")
+	p.returns.CallbackReject(ctx, payments.CallbackInput{Gateway: gateway, Token: token, RequestID: server.RequestID(ctx)}, unread[status])
 	crash.At("pages.rejects")
-	return p.answer(c, gateway, token, http.StatusBadRequest)
+	return p.answer(c, gateway, token, status)
 }
 
 // wrongMethod answers every method but the right one; it changes nothing. Echo has forgotten the
@@ -118,14 +122,15 @@ func (p *Pages) answer(c echo.Context, gateway, token string, status int) error 
 	return server.Fail(c, status, p.way(c, link))
 }
 
-// way is the way back to a payment link, in its language; link is "" when none is known.
+// way is the way back to a payment link, in its language; link is "" when none is known. The page
+// does not lead to its own address: a callback without its reference is a cancellation.
 func (p *Pages) way(c echo.Context, link string) server.Way {
 	if link == "" {
-		return server.Way{}
+		return server.Way{Once: true}
 	}
 	v, err := p.look(c, link)
 	if err != nil {
-		return server.Way{}
+		return server.Way{Once: true}
 	}
-	return server.Way{Home: v.home(), Locale: v.l}
+	return server.Way{Home: v.home(), Locale: v.l, Once: true}
 }

@@ -130,8 +130,11 @@ func TestRoutes(t *testing.T) {
 			if got := len(engine.starts) + len(engine.claims); got != tt.acts {
 				t.Errorf("%d calls reached the engine, want %d", got, tt.acts)
 			}
-			if tt.status == 400 && strings.HasPrefix(tt.path, "/cb/") && len(engine.claims) == 0 && len(engine.rejects) != 1 {
+			if (tt.status == 400 || tt.status == 413 || tt.status == 415) && strings.HasPrefix(tt.path, "/cb/") && len(engine.claims) == 0 && len(engine.rejects) != 1 {
 				t.Error("the malformed callback was not recorded")
+			}
+			if strings.HasPrefix(tt.path, "/cb/") && tt.home && strings.Contains(w.Body.String(), `href="/cb/`) {
+				t.Error("the page leads to the callback's own address, which without a reference is a cancellation")
 			}
 			checkHeaders(t, w)
 		})

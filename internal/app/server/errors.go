@@ -72,6 +72,9 @@ type Way struct {
 	Home string
 	// Locale is the reader's language; "" takes it from the request.
 	Locale i18n.Locale
+	// Once says that asking this address again is more than looking: a callback's. Its page then
+	// has no link to itself in the other language.
+	Once bool
 }
 
 // Fail answers with the page of a status. All unknown addresses read the same: which links exist is
@@ -81,15 +84,21 @@ func Fail(c echo.Context, status int, way Way) error {
 	if l == "" {
 		l = Locale(c, i18n.FA)
 	}
-	view := templates.ProblemView{Sheet: templates.Sheet{L: l, Switch: c.Request().URL.Path}, Home: way.Home}
+	view := templates.ProblemView{Sheet: templates.Sheet{L: l, Switch: ownPath(c.Request())}, Home: way.Home}
 	view.Title, view.Text = sentences(l, status)
 	if status != http.StatusNotFound {
 		view.RequestID = RequestID(c.Request().Context())
 	}
-	if c.Request().Method != http.MethodGet {
+	if way.Once || c.Request().Method != http.MethodGet {
 		view.Sheet.Switch = "" // the same address asked with GET is another page
 	}
 	return Render(c, status, templates.Problem(view))
+}
+
+// ownPath is a request's path as a link on its own page. A stranger may have written //evil.example
+// or /\evil.example, which as a link leads there.
+func ownPath(r *http.Request) string {
+	return "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
 }
 
 // sentences says what a status means to a customer.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -32,6 +33,9 @@ func ReadForm(c echo.Context) (url.Values, string, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
 	if err != nil {
+		// net/http ends the request's context when its body cannot be read to the end; who is merely
+		// slow still listens, and is owed a page.
+		c.SetRequest(r.WithContext(context.WithoutCancel(r.Context())))
 		return nil, "", echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
 	}
 	if len(body) > MaxForm {

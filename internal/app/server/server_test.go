@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,26 @@ func TestErrors_PageAndLog(t *testing.T) {
 		w := ask(s, http.MethodGet, path, nil)
 		if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil || problem.Code != code || problem.Status != w.Code || w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// A page's link to itself stays with us, whatever address a stranger made.
+func TestErrors_LinkToTheirOwnPage(t *testing.T) {
+	s := newServer(t, server.Options{})
+	for target, want := range map[string]string{
+		"/nowhere": `href="/nowhere?lang=en"`, "//evil.example/x": `href="/evil.example/x?lang=en"`, "////evil.example": `href="/evil.example?lang=en"`,
+		"/%5Cevil.example": `href="/%5Cevil.example?lang=en"`, "/%2Fevil.example": `href="/%2Fevil.example?lang=en"`, "/%09/evil.example": `href="/%09/evil.example?lang=en"`,
+	} {
+		w := ask(s, http.MethodGet, "/", func(r *http.Request) {
+			u, err := url.ParseRequestURI(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.URL = u
+		})
+		if w.Code != 404 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d without %s\n%s", target, w.Code, want, w.Body)
 		}
 	}
 }
