@@ -122,7 +122,7 @@ func (tx *Tx) ReferencesOfAttempt(attemptID string) ([]checkout.Reference, error
 // again, in the order they came.
 func (tx *Tx) OpenReferences(invoiceID string) ([]checkout.Reference, error) {
 	return tx.references(`SELECT `+referenceColumns+` FROM attempt_references
-WHERE invoice_id = $1 AND status IN ('waiting', 'asking', 'refused') ORDER BY arrived_at_ms, canonical`, invoiceID)
+WHERE invoice_id = $1 AND (status = 'waiting' OR status = 'asking' OR status = 'refused') ORDER BY arrived_at_ms, canonical`, invoiceID)
 }
 
 func (tx *Tx) references(query string, args ...any) ([]checkout.Reference, error) {

@@ -2,7 +2,8 @@
 -- One text for SQLite and PostgreSQL: TEXT ids made in Go, BIGINT for rial and UTC milliseconds,
 -- nullable times instead of flags, JSON as opaque TEXT, states as TEXT with CHECK. WITHOUT ROWID
 -- keeps a row in the tree of its key instead of beside it; PostgreSQL does not know the words, and
--- they are left out there.
+-- they are left out there. Lists of three and more stand as OR: for each IN of a CHECK or an index
+-- SQLite would build a table at every write.
 
 CREATE TABLE merchants (
   id            TEXT   NOT NULL PRIMARY KEY,
@@ -40,7 +41,7 @@ CREATE TABLE users (
 CREATE TABLE memberships (
   user_id     TEXT NOT NULL REFERENCES users (id),
   merchant_id TEXT NOT NULL REFERENCES merchants (id),
-  role        TEXT NOT NULL CHECK (role IN ('owner', 'staff', 'viewer')),
+  role        TEXT NOT NULL CHECK (role = 'owner' OR role = 'staff' OR role = 'viewer'),
   PRIMARY KEY (user_id, merchant_id)
 ) WITHOUT ROWID;
 
@@ -73,7 +74,8 @@ CREATE TABLE invoices (
   live                 BIGINT NOT NULL CHECK (live IN (0, 1)),
   number               BIGINT NOT NULL,
   token                TEXT   NOT NULL UNIQUE,
-  status               TEXT   NOT NULL CHECK (status IN ('open', 'processing', 'paid', 'review', 'expired', 'canceled')),
+  status               TEXT   NOT NULL CHECK (status = 'open' OR status = 'processing' OR status = 'paid' OR status = 'review'
+                                OR status = 'expired' OR status = 'canceled'),
   amount_rial          BIGINT NOT NULL CHECK (amount_rial BETWEEN 1 AND 9999999999999),
   amount_refunded_rial BIGINT NOT NULL DEFAULT 0 CHECK (amount_refunded_rial BETWEEN 0 AND amount_rial),
   description          TEXT   NOT NULL DEFAULT '',
@@ -110,7 +112,9 @@ CREATE TABLE attempts (
   id                 TEXT   NOT NULL PRIMARY KEY,
   invoice_id         TEXT   NOT NULL REFERENCES invoices (id),
   gateway            TEXT   NOT NULL CHECK (gateway IN ('gardeshpay', 'ghesta')),
-  status             TEXT   NOT NULL CHECK (status IN ('created', 'redirected', 'returned', 'verifying', 'paid', 'failed', 'canceled', 'abandoned', 'unclaimed', 'needs_review')),
+  status             TEXT   NOT NULL CHECK (status = 'created' OR status = 'redirected' OR status = 'returned' OR status = 'verifying'
+                              OR status = 'paid' OR status = 'failed' OR status = 'canceled' OR status = 'abandoned'
+                              OR status = 'unclaimed' OR status = 'needs_review'),
   amount_rial        BIGINT NOT NULL CHECK (amount_rial BETWEEN 1 AND 9999999999999),
   wire_amount        BIGINT NOT NULL CHECK (wire_amount > 0),
   unit               TEXT   NOT NULL CHECK (unit IN ('rial', 'toman')),
@@ -122,7 +126,7 @@ CREATE TABLE attempts (
   gateway_token      TEXT   NOT NULL DEFAULT '',
   payer_name         TEXT   NOT NULL DEFAULT '',
   payer_mobile       TEXT   NOT NULL DEFAULT '',
-  locale             TEXT   NOT NULL DEFAULT '' CHECK (locale IN ('', 'fa', 'en')),
+  locale             TEXT   NOT NULL DEFAULT '' CHECK (locale = '' OR locale = 'fa' OR locale = 'en'),
   tracking_number    TEXT   NOT NULL DEFAULT '',
   ref_number         TEXT   NOT NULL DEFAULT '',
   card_mask          TEXT   NOT NULL DEFAULT '',
@@ -146,7 +150,7 @@ CREATE TABLE attempts (
 );
 -- The seat: at most one attempt of an invoice is being verified, has paid, or waits for a person.
 -- A second capture cannot even begin.
-CREATE UNIQUE INDEX attempts_seat ON attempts (invoice_id) WHERE status IN ('verifying', 'paid', 'needs_review');
+CREATE UNIQUE INDEX attempts_seat ON attempts (invoice_id) WHERE status = 'verifying' OR status = 'paid' OR status = 'needs_review';
 CREATE INDEX attempts_of_invoice ON attempts (invoice_id);
 CREATE INDEX attempts_abandoning ON attempts (abandon_at_ms) WHERE status IN ('created', 'redirected');
 -- What a person should see: small, because nearly every attempt ends well.
@@ -160,7 +164,7 @@ CREATE TABLE attempt_references (
   live             BIGINT NOT NULL CHECK (live IN (0, 1)),
   verify_host      TEXT   NOT NULL,
   raw              TEXT   NOT NULL,
-  status           TEXT   NOT NULL CHECK (status IN ('waiting', 'asking', 'refused', 'settled', 'dropped')),
+  status           TEXT   NOT NULL CHECK (status = 'waiting' OR status = 'asking' OR status = 'refused' OR status = 'settled' OR status = 'dropped'),
   bound            BIGINT NOT NULL CHECK (bound IN (0, 1)),
   named            BIGINT NOT NULL CHECK (named IN (0, 1)),
   arrived_at_ms    BIGINT NOT NULL,
@@ -178,7 +182,7 @@ CREATE TABLE attempt_references (
 ) WITHOUT ROWID;
 -- A reference belongs to one attempt of its gateway, mode and verify host, for ever.
 CREATE UNIQUE INDEX references_bound ON attempt_references (canonical, gateway, live, verify_host) WHERE bound = 1;
-CREATE INDEX references_of_invoice ON attempt_references (invoice_id) WHERE status IN ('waiting', 'asking', 'refused');
+CREATE INDEX references_of_invoice ON attempt_references (invoice_id) WHERE status = 'waiting' OR status = 'asking' OR status = 'refused';
 
 -- What happened, never changed, never deleted. The id is evt_ + the invoice's body + sequence. The
 -- chain of hashes is made of the rows themselves; its head stands with the invoice.
