@@ -33,16 +33,49 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 // Attempt reads one attempt. checkout.NotFound when there is none.
 func (tx *Tx) Attempt(id string) (*checkout.Attempt, error) {
-	return tx.attempt(`SELECT `+attemptColumns+attemptFrom+` WHERE a.id = $1`, id)
+	return tx.attempt(nil, `SELECT `+attemptColumns+attemptFrom+` WHERE a.id = $1`, id)
 }
 
 // AttemptByCallback reads the attempt whose callback address carries the token. checkout.NotFound when there is none.
 func (tx *Tx) AttemptByCallback(gateway, token string) (*checkout.Attempt, error) {
-	return tx.attempt(`SELECT `+attemptColumns+attemptFrom+` WHERE a.callback_token = $1 AND a.gateway = $2`, token, gateway)
+	var references int64
+	a, err := tx.attempt([]any{&references}, `SELECT `+attemptColumns+`, (SELECT COUNT(*) FROM attempt_references r WHERE r.attempt_id = a.id)`+
+		attemptFrom+` WHERE a.callback_token = $1 AND a.gateway = $2`, token, gateway)
+	if err != nil {
+		return nil, err
+	}
+	a.References = int(references)
+	return a, nil
 }
 
-func (tx *Tx) attempt(query string, args ...any) (*checkout.Attempt, error) {
-	a, err := scanAttempt(tx.row(query, args...))
+// Standing is where a reference and its attempt are, for one who wrote both and only asks whether
+// anybody else has touched them since.
+type Standing struct {
+	Attempt   checkout.AttemptStatus
+	Reference checkout.ReferenceStatus
+	Asks      int
+	Unheard   int // the late answer of an older call takes one away
+	Open      int // how many references of the invoice still wait, are being asked, or may be asked again
+}
+
+// Standing reads one. checkout.NotFound when the reference never came.
+func (tx *Tx) Standing(attemptID, canonical string) (Standing, error) {
+	var s Standing
+	var attempt, reference string
+	var asks, unheard, open int64
+	err := tx.row(`SELECT a.status, r.status, r.asks, r.unheard, (SELECT COUNT(*) FROM attempt_references o
+  WHERE o.invoice_id = r.invoice_id AND (o.status = 'waiting' OR o.status = 'asking' OR o.status = 'refused'))
+FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id WHERE r.attempt_id = $1 AND r.canonical = $2`, attemptID, canonical).
+		Scan(&attempt, &reference, &asks, &unheard, &open)
+	if err := none("read standing", err); err != nil {
+		return s, err
+	}
+	return Standing{checkout.AttemptStatus(attempt), checkout.ReferenceStatus(reference), int(asks), int(unheard), int(open)}, nil
+}
+
+// attempt reads one attempt, and what else the query returns into more.
+func (tx *Tx) attempt(more []any, query string, args ...any) (*checkout.Attempt, error) {
+	a, err := scanAttempt(tx.row(query, args...), more...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("read attempt: %w", checkout.NotFound)
 	}
@@ -136,18 +169,20 @@ WHERE id = $18 AND status = $19`,
 	return nil
 }
 
-func scanAttempt(row scanner) (*checkout.Attempt, error) {
+func scanAttempt(row scanner, more ...any) (*checkout.Attempt, error) {
 	var a checkout.Attempt
 	var live, amount, window, created, abandon int64
 	var status string
 	var f checkout.Failure
 	var redirected, returned, verified, deadline, resolved, closed sql.NullInt64
-	err := row.Scan(&a.ID, &a.InvoiceID, &a.MerchantID, &live, &a.Gateway, &status, &amount, &a.WireAmount,
+	to := [...]any{
+		&a.ID, &a.InvoiceID, &a.MerchantID, &live, &a.Gateway, &status, &amount, &a.WireAmount,
 		&a.Unit, &a.VerifyURL, &a.VerifyHost, &window, &a.OurNumber, &a.CallbackToken, &a.GatewayToken,
 		&a.PayerName, &a.PayerMobile, &a.Locale, &a.TrackingNumber, &a.RefNumber, &a.CardMask, &a.CardHash,
 		&f.Stage, &f.Code, &f.Message, &a.UnclaimedWhy, &a.Note, &created, &abandon,
-		&redirected, &returned, &verified, &deadline, &resolved, &closed)
-	if err != nil {
+		&redirected, &returned, &verified, &deadline, &resolved, &closed,
+	}
+	if err := row.Scan(append(to[:], more...)...); err != nil {
 		return nil, err
 	}
 	a.Live, a.Status, a.Amount = live == 1, checkout.AttemptStatus(status), money.Rial(amount)

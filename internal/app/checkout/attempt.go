@@ -117,6 +117,10 @@ type Attempt struct {
 	UnclaimedWhy   string    // paid, canceled, review, repriced
 	Note           string    // of the person who resolved it; may hold personal data, so it is in no event
 	ClosedAt       time.Time // an unclaimed one that a person has closed
+
+	// References counts the references that ever came to it, when it was read by its callback
+	// address; 0 otherwise.
+	References int
 }
 
 // Failure says where and why an attempt ended without payment. Code and Message are the gateway's

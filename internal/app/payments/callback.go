@@ -75,9 +75,12 @@ func (e *Engine) take(s *step, a *checkout.Attempt, claim gateways.Claim) (*aski
 	if claim.Canceled {
 		return nil, s.cancelSign(a, claim)
 	}
-	refs, err := s.tx.ReferencesOfAttempt(a.ID)
-	if err != nil {
-		return nil, err
+	var refs []checkout.Reference
+	if a.References > 0 {
+		var err error
+		if refs, err = s.tx.ReferencesOfAttempt(a.ID); err != nil {
+			return nil, err
+		}
 	}
 	canonical := gateways.Canonical(claim.Reference)
 	if slices.ContainsFunc(refs, func(r checkout.Reference) bool { return r.Canonical == canonical }) {

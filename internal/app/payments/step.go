@@ -22,6 +22,8 @@ type step struct {
 	fromSeq int64
 	by      checkout.Actor
 	events  []checkout.Event // not written yet
+	// alone: the invoice had no other open reference when the step began, so nothing waits for the seat.
+	alone bool
 }
 
 // begin takes the invoice's lock. Nothing that was read before it may be decided upon.

@@ -127,11 +127,7 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		if err != nil {
 			return err
 		}
-		a, err := tx.Attempt(seat.attempt.ID)
-		if err != nil {
-			return err
-		}
-		r, err := tx.Reference(a.ID, seat.ref.Canonical)
+		a, r, err := s.standing(seat)
 		if err != nil {
 			return err
 		}
@@ -159,59 +155,6 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 	})
 	crash.At("verify.settled")
 	return again, err
-}
-
-// afterwards is a proven payment that is heard when another process has given the reference up, or
-// settled it: a success heard late is a success, unless a person or another payment was faster. Then
-// it leaves its event, for the person who looks for the money.
-func (s *step) afterwards(a *checkout.Attempt, r *checkout.Reference, seat *asking, answer gateways.Answer) error {
-	if a.Status == checkout.AttemptPaid && a.TrackingNumber == r.Raw {
-		return errStale // the other process heard the same
-	}
-	data := facts{"outcome": answer.Outcome.String(), "ask": seat.ref.Asks, "late": true, "tracking_number": r.Raw, "ref_number": answer.RefNumber}
-	if err := s.event(checkout.EventVerifyAnswered, a.ID, answer.RequestID, data); err != nil {
-		return err
-	}
-	if a.Resolved || !r.Bound {
-		return s.save()
-	}
-	switch {
-	case a.Status == checkout.AttemptNeedsReview && a.TrackingNumber == r.Raw && s.inv.Status == checkout.InvoiceReview:
-	case (a.Status == checkout.AttemptFailed || a.Status == checkout.AttemptCanceled) && unclaimedWhy(s.inv, a) == "" && s.inv.Status != checkout.InvoiceProcessing:
-		if err := s.moveInvoice(checkout.InvoiceProcessing); err != nil {
-			return err
-		}
-		if err := s.moveAttempt(a, checkout.AttemptVerifying); err != nil {
-			return err
-		}
-		if err := s.save(); err != nil { // open → processing → paid: each move by the law
-			return err
-		}
-	default:
-		return s.save()
-	}
-	if err := s.pay(a, r, answer); err != nil {
-		return err
-	}
-	if _, err := s.tx.DeleteJob(JobVerify, verifyKey(r)); err != nil {
-		return err
-	}
-	return s.save()
-}
-
-// overtaken records an answer that came after another process had asked again. That one took our
-// call for unheard; if we heard a word after all, it was not, and a 15 must not be believed for it.
-func (s *step) overtaken(a *checkout.Attempt, r *checkout.Reference, seat *asking, answer gateways.Answer) error {
-	if !answer.Unheard && r.Unheard > 0 {
-		r.Unheard--
-	}
-	if err := s.tx.SaveReference(r); err != nil {
-		return err
-	}
-	if err := s.event(checkout.EventVerifyAnswered, a.ID, answer.RequestID, facts{"outcome": answer.Outcome.String(), "ask": seat.ref.Asks, "late": true}); err != nil {
-		return err
-	}
-	return s.save()
 }
 
 // answered records what was heard, before anything is made of it.
