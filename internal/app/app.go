@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,8 @@ const (
 	verifiers = 256
 	// drainSlack is what a verify needs beyond the gateway's own time-out, to write its answer down.
 	drainSlack = 5 * time.Second
+	// lostPatience is what requests get to hear that the storage is gone.
+	lostPatience = time.Second
 
 	// How often one API key may call: far above what a shop needs; it stops a program that runs wild.
 	apiPerSecond = 2000
@@ -53,8 +56,14 @@ const (
 type Options struct {
 	// NoMigrate refuses an older schema instead of migrating it.
 	NoMigrate bool
-	Now       func() time.Time // time.Now when nil
-	Log       *slog.Logger
+	// Machine is the machine's clock, time.Now when nil. The house's own goes on at its own pace when
+	// somebody sets that back (db.Forward).
+	Machine func() time.Time
+	// Now is the house's clock as it stands, instead of Machine's.
+	Now func() time.Time
+	// Live carries the calls to the gateways of live mode; nil is the network.
+	Live http.RoundTripper
+	Log  *slog.Logger
 }
 
 // App is a whole house, ready to serve.
@@ -81,13 +90,17 @@ func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	// Without a clock of ours the store takes the machine's, and guards it against being set back.
+	if o.Machine == nil {
+		o.Machine = time.Now
+	}
+	if o.Now == nil {
+		// One clock for every room: a worker by the machine's, which was set back by an hour, would
+		// wait an hour for what the store says is due in five seconds.
+		o.Now = db.Forward(o.Machine)
+	}
 	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, Now: o.Now, Migrate: !o.NoMigrate, CreateIfEmpty: true, Serve: true})
 	if err != nil {
 		return nil, err
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	a, err := furnish(ctx, cfg, o, store)
 	if err != nil {
@@ -157,7 +170,7 @@ func openSimulator(ctx context.Context, baseURL string, store *db.DB, now func()
 
 // openEngine gives live mode the network and test mode the simulator, and nothing else to either.
 func openEngine(cfg Config, o Options, store *db.DB, box *seal.Box, sim *simulator.Simulator, w *worker.Worker) *payments.Engine {
-	live := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout})
+	live := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout, Transport: o.Live})
 	test := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout, Transport: mounted(sim)})
 	return payments.New(payments.Options{
 		DB:           store,
@@ -236,19 +249,27 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- a.Server.Serve(l) }()
 	var failed error
+	patience := a.patience()
 	select {
 	case <-ctx.Done():
+		a.log.Info("stopping: no new requests, finishing what is under way")
 	case failed = <-served:
+	case <-a.db.Lost():
+		// Nothing can be written down any more, so there is nothing to wait for.
+		failed, patience = a.db.LostBy(), lostPatience
+		a.log.Error("stopping: the next start reads what is really there", "err", failed)
 	}
-	a.log.Info("stopping: no new requests, finishing what is under way")
-	return errors.Join(failed, a.Stop(ctx))
+	return errors.Join(failed, a.stop(ctx, patience))
 }
 
 // Stop drains the house: requests first, since they may have to hand on a verify, then the verifies
 // under way, each for as long as a gateway may take. What is left over is stored, and is taken up
 // again at the next start.
-func (a *App) Stop(ctx context.Context) error {
-	patience := a.cfg.GatewayTimeout + drainSlack
+func (a *App) Stop(ctx context.Context) error { return a.stop(ctx, a.patience()) }
+
+func (a *App) patience() time.Duration { return a.cfg.GatewayTimeout + drainSlack }
+
+func (a *App) stop(ctx context.Context, patience time.Duration) error {
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	err := a.Server.Shutdown(down)

@@ -99,7 +99,7 @@ func demoConfig(o DemoOptions, baseURL string) (Config, error) {
 
 // clearDemo removes what a demo makes, by name, and nothing else: --data may have been mistyped.
 func clearDemo(dir string) error {
-	for _, name := range []string{demoDatabase, demoDatabase + "-wal", demoDatabase + "-shm", demoKey, demoAPIKey, demoStaged} {
+	for _, name := range []string{demoDatabase, demoDatabase + "-wal", demoDatabase + "-shm", demoDatabase + ".migrating", demoKey, demoAPIKey, demoStaged} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("throw away the old demo: %w", err)
 		}

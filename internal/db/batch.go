@@ -58,6 +58,7 @@ func (w *writer) runBatch() {
 	crash.At("batch.before-commit")
 	if err := w.st.do("COMMIT"); err != nil {
 		w.rollback()
+		w.db.lose(err) // then begin refuses all of them
 		w.again(nil)
 		return
 	}
@@ -118,6 +119,7 @@ func (w *writer) commitAlone(c *call) {
 	crash.At("sqlite.before-commit")
 	if err := w.st.do("COMMIT"); err != nil {
 		w.rollback()
+		w.db.lose(err)
 		c.err = fmt.Errorf("commit: %w", err)
 		return
 	}

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// URL is sqlite:PATH or postgres://….
 	URL string
-	// Now is the clock, time.Now when nil.
+	// Now is the clock, Forward(time.Now) when nil.
 	Now func() time.Time
 	// Migrate brings an older schema up to date. Only serve and migrate do.
 	Migrate bool
@@ -44,6 +44,7 @@ type DB struct {
 	bell   bell
 	lock   serveLock
 	stats  counters
+	health health
 	closed sync.Once
 }
 
@@ -99,9 +100,9 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if t.migrations == nil {
 		t.migrations = embedded
 	}
-	db := &DB{target: t, now: opts.Now, watch: opts.Watch}
+	db := &DB{target: t, now: opts.Now, watch: opts.Watch, health: health{over: make(chan struct{})}}
 	if db.now == nil {
-		db.now = forward(time.Now)
+		db.now = Forward(time.Now)
 	}
 	if err := db.open(ctx, opts); err != nil {
 		db.lock.release()
@@ -135,7 +136,9 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 
 // View runs fn on one snapshot. fn must not keep the Tx, and on SQLite must not call Update.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	return answered(db.engine.view(ctx, fn))
+	err := db.engine.view(ctx, fn)
+	db.lose(err)
+	return answered(err)
 }
 
 // Update runs fn in one transaction and returns nil only when its changes are on disk. On an error
@@ -145,20 +148,16 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 //
 // ErrOutcomeUnknown means that nobody knows whether it was committed: read before doing it again.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	return answered(db.engine.update(ctx, fn))
+	if err := db.LostBy(); err != nil {
+		return answered(err)
+	}
+	err := db.engine.update(ctx, fn)
+	db.noteWrite(err)
+	return answered(err)
 }
 
 // Engine names the engine, SQLite or PostgreSQL.
 func (db *DB) Engine() string { return db.target.engine }
-
-// Ping reads for real: the database answers and its schema is the one this program was built for.
-func (db *DB) Ping(ctx context.Context) error {
-	current, want, err := db.SchemaState(ctx)
-	if err != nil {
-		return err
-	}
-	return compareSchema(current, want)
-}
 
 // SchemaState returns the version of the schema found and of the one this program needs.
 func (db *DB) SchemaState(ctx context.Context) (current, want int64, err error) {
@@ -198,9 +197,9 @@ func (db *DB) clock() time.Time {
 	}
 }
 
-// forward is the machine's clock, which goes on at its own pace from where it stands when somebody
+// Forward is the machine's clock, which goes on at its own pace from where it stands when somebody
 // sets it back: what is to be asked again in five seconds must not wait for an hour.
-func forward(machine func() time.Time) func() time.Time {
+func Forward(machine func() time.Time) func() time.Time {
 	var mu sync.Mutex
 	last, at := machine(), time.Now() // time.Since reads the monotonic clock
 	return func() time.Time {

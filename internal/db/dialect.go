@@ -62,7 +62,7 @@ func unavailable(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, ErrClosed) || errors.Is(err, errTooSlow) || errors.Is(err, ErrOutcomeUnknown) ||
+		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, ErrClosed) || errors.Is(err, ErrLost) || errors.Is(err, errTooSlow) || errors.Is(err, ErrOutcomeUnknown) ||
 		(errors.As(err, &network) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)) ||
 		errors.As(err, &connect)
 }

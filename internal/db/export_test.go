@@ -4,11 +4,7 @@ import (
 	"io/fs"
 	"runtime"
 	"testing/fstest"
-	"time"
 )
-
-// Forward is the machine's clock as Open takes it, for tests that set a machine's clock.
-func Forward(machine func() time.Time) func() time.Time { return forward(machine) }
 
 // WithMigration adds a migration to the embedded ones.
 func (o Options) WithMigration(name, text string) Options {

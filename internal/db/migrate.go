@@ -33,6 +33,7 @@ var (
 	ErrSchemaOld   = errors.New("the database's schema is older than this program: run `checkout migrate`")
 	ErrSchemaNewer = errors.New("the database's schema is newer than this program: install the program that wrote it")
 	ErrForeign     = errors.New("the database holds tables of another program")
+	ErrGone        = errors.New("the database is missing or empty, although one was made here: put it back")
 )
 
 // SchemaError tells the versions. errors.Is finds ErrSchemaOld or ErrSchemaNewer in it.
@@ -100,7 +101,7 @@ func (t target) texts() (fs.FS, error) {
 // and for that moment SQLite answers everybody else "locked" at once, without waiting.
 func settleSchema(ctx context.Context, t target, opts Options) (err error) {
 	if t.engine == SQLite {
-		held, err := waitForLock(ctx, t.path+".migrating", time.Minute)
+		held, err := waitForLock(ctx, t.path+madeSuffix, time.Minute)
 		switch {
 		case err == nil:
 			defer held.release()
@@ -122,7 +123,13 @@ func settleSchema(ctx context.Context, t target, opts Options) (err error) {
 	case current == 0 && !opts.CreateIfEmpty && !opts.Migrate:
 		return ErrEmpty
 	case current == 0, current < want && opts.Migrate:
-		return migrate(ctx, t, pool)
+		if err := migrate(ctx, t, pool); err != nil {
+			return err
+		}
+		current = want
+	}
+	if current > 0 && t.engine == SQLite {
+		markMade(t.path)
 	}
 	return compareSchema(current, want)
 }

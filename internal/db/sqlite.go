@@ -23,6 +23,7 @@ type liteEngine struct {
 	db      *DB
 	writer  *writer
 	readers *readers
+	file    os.FileInfo // the open one
 }
 
 func parseSQLitePath(path string) (target, error) {
@@ -40,6 +41,9 @@ func parseSQLitePath(path string) (target, error) {
 // prepareSQLiteFile makes the file for its owner only, and its directory. An existing file is never
 // opened here: closing it again would drop the POSIX locks that SQLite holds in this process.
 func prepareSQLiteFile(path string) error {
+	if err := refuseGone(path); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the database's directory: %w", err)
 	}
@@ -81,7 +85,11 @@ func openSQLite(ctx context.Context, db *DB) (*liteEngine, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close(), wr.Close())
 	}
-	return &liteEngine{db: db, writer: startWriter(db, wr, conn), readers: rd}, nil
+	info, err := os.Stat(db.target.path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), rd.close(), conn.Close(), wr.Close())
+	}
+	return &liteEngine{db: db, writer: startWriter(db, wr, conn), readers: rd, file: info}, nil
 }
 
 // checkSQLite believes nothing: an ignored pragma would be found out by a power cut.

@@ -140,6 +140,9 @@ func (w *writer) gather(first *call) {
 
 func (w *writer) begin() error {
 	w.st.broken = nil
+	if err := w.db.LostBy(); err != nil {
+		return err // another fsync may succeed, and would prove nothing
+	}
 	crash.At("sqlite.before-begin")
 	err := w.st.do("BEGIN IMMEDIATE")
 	if err != nil && !fatalSQLite(err) {

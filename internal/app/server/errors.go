@@ -44,6 +44,10 @@ func StatusOf(err error) int {
 	return Status(checkout.KindOf(err))
 }
 
+// retryAfter is when to come again after a 503, in seconds: a database that restarts or a lock that
+// is held needs a moment, and the callback's page brings itself again as soon.
+const retryAfter = "5"
+
 // fail is where every error of a handler ends: it is logged here, once, and becomes a page that
 // says what it means and whom to tell the request's id. The text of the error stays with us.
 func (s *Server) fail(err error, c echo.Context) {
@@ -86,6 +90,9 @@ func Fail(c echo.Context, status int, way Way) error {
 	}
 	view := templates.ProblemView{Sheet: templates.Sheet{L: l, Switch: ownPath(c.Request())}, Home: way.Home}
 	view.Title, view.Text = sentences(l, status)
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", retryAfter)
+	}
 	if status != http.StatusNotFound {
 		view.RequestID = RequestID(c.Request().Context())
 	}
@@ -132,6 +139,9 @@ func problem(c echo.Context, status int) error {
 		}
 	}
 	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", retryAfter)
+	}
 	return c.JSON(status, map[string]any{
 		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code,
 	})
