@@ -63,8 +63,8 @@ func (tx *Tx) Standing(attemptID, canonical string) (Standing, error) {
 	var s Standing
 	var attempt, reference string
 	var asks, unheard, open int64
-	err := tx.row(`SELECT a.status, r.status, r.asks, r.unheard, (SELECT COUNT(*) FROM attempt_references o
-  WHERE o.invoice_id = r.invoice_id AND (o.status = 'waiting' OR o.status = 'asking' OR o.status = 'refused'))
+	err := tx.row(`SELECT a.status, r.status, r.asks, r.unheard, (SELECT COUNT(*) FROM attempts b JOIN attempt_references o ON o.attempt_id = b.id
+  WHERE b.invoice_id = a.invoice_id AND (o.status = 'waiting' OR o.status = 'asking' OR o.status = 'refused'))
 FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id WHERE r.attempt_id = $1 AND r.canonical = $2`, attemptID, canonical).
 		Scan(&attempt, &reference, &asks, &unheard, &open)
 	if err := none("read standing", err); err != nil {

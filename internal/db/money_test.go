@@ -298,7 +298,7 @@ func TestSeat_OnlyOne(t *testing.T) {
 
 func reference(a *checkout.Attempt, raw string, bound bool) *checkout.Reference {
 	return &checkout.Reference{
-		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: true, VerifyHost: a.VerifyHost, Canonical: strings.TrimLeft(raw, "0"), Raw: raw,
+		AttemptID: a.ID, Gateway: a.Gateway, Live: true, VerifyHost: a.VerifyHost, Canonical: strings.TrimLeft(raw, "0"), Raw: raw,
 		Status: checkout.ReferenceWaiting, Bound: bound, ArrivedAt: moneyTime, Deadline: moneyTime.Add(15 * time.Minute),
 	}
 }

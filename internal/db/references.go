@@ -8,7 +8,7 @@ import (
 	"dargah/internal/app/checkout"
 )
 
-const referenceColumns = `attempt_id, canonical, invoice_id, gateway, live, verify_host, raw, status, bound, named,
+const referenceColumns = `attempt_id, canonical, gateway, live, verify_host, raw, status, bound, named,
   arrived_at_ms, deadline_ms, asks, unheard, open_call, met, refusals, refused_at_ms, silences, postponed`
 
 // InsertReference stores what a callback brought, bound when its Bound says so. It reports false
@@ -16,7 +16,7 @@ const referenceColumns = `attempt_id, canonical, invoice_id, gateway, live, veri
 // index decides, nothing was stored, and the transaction goes on.
 func (tx *Tx) InsertReference(r *checkout.Reference) (bool, error) {
 	n, err := tx.exec(`INSERT INTO attempt_references (`+referenceColumns+`)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT DO NOTHING`, referenceArgs(r)...)
 	if err != nil {
 		return false, fmt.Errorf("insert reference: %w", err)
@@ -122,7 +122,7 @@ func (tx *Tx) ReferencesOfAttempt(attemptID string) ([]checkout.Reference, error
 // again, in the order they came.
 func (tx *Tx) OpenReferences(invoiceID string) ([]checkout.Reference, error) {
 	return tx.references(`SELECT `+referenceColumns+` FROM attempt_references
-WHERE invoice_id = $1 AND (status = 'waiting' OR status = 'asking' OR status = 'refused') ORDER BY arrived_at_ms, canonical`, invoiceID)
+WHERE attempt_id IN (SELECT id FROM attempts WHERE invoice_id = $1) AND (status = 'waiting' OR status = 'asking' OR status = 'refused') ORDER BY arrived_at_ms, canonical`, invoiceID)
 }
 
 func (tx *Tx) references(query string, args ...any) ([]checkout.Reference, error) {
@@ -144,7 +144,7 @@ func (tx *Tx) references(query string, args ...any) ([]checkout.Reference, error
 
 func referenceArgs(r *checkout.Reference) []any {
 	return []any{
-		r.AttemptID, r.Canonical, r.InvoiceID, r.Gateway, bit(r.Live), r.VerifyHost, r.Raw, string(r.Status), bit(r.Bound), bit(r.Named),
+		r.AttemptID, r.Canonical, r.Gateway, bit(r.Live), r.VerifyHost, r.Raw, string(r.Status), bit(r.Bound), bit(r.Named),
 		ms(r.ArrivedAt), ms(r.Deadline), int64(r.Asks), int64(r.Unheard), bit(r.Open), bit(r.Met), int64(r.Refusals),
 		nullMS(r.RefusedAt), int64(r.Silences), bit(r.Postponed),
 	}
@@ -155,7 +155,7 @@ func scanReference(row scanner) (*checkout.Reference, error) {
 	var live, bound, named, arrived, deadline, asks, unheard, open, met, refusals, silences, postponed int64
 	var status string
 	var refused sql.NullInt64
-	err := row.Scan(&r.AttemptID, &r.Canonical, &r.InvoiceID, &r.Gateway, &live, &r.VerifyHost, &r.Raw, &status, &bound, &named,
+	err := row.Scan(&r.AttemptID, &r.Canonical, &r.Gateway, &live, &r.VerifyHost, &r.Raw, &status, &bound, &named,
 		&arrived, &deadline, &asks, &unheard, &open, &met, &refusals, &refused, &silences, &postponed)
 	if err != nil {
 		return nil, err

@@ -182,7 +182,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 	s.paid = s.newInvoice()
 	s.payer = s.newAttempt(s.paid)
 	s.ref = &checkout.Reference{
-		AttemptID: s.attempt.ID, InvoiceID: s.inv.ID, Gateway: "ghesta", Live: true, VerifyHost: "vendor.example", Canonical: "123", Raw: "123",
+		AttemptID: s.attempt.ID, Gateway: "ghesta", Live: true, VerifyHost: "vendor.example", Canonical: "123", Raw: "123",
 		Status: checkout.ReferenceWaiting, Bound: true, ArrivedAt: moneyTime, Deadline: moneyTime.Add(time.Minute),
 	}
 	s.event = &checkout.Event{InvoiceID: s.inv.ID, Sequence: 1, Type: "x", Actor: "system", Data: "{}", CreatedAt: moneyTime}

@@ -23,7 +23,6 @@ const (
 // Reference is a trackingNumber or refid that a callback brought to an attempt.
 type Reference struct {
 	AttemptID  string
-	InvoiceID  string
 	Gateway    string
 	Live       bool
 	VerifyHost string

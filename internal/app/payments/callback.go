@@ -101,7 +101,7 @@ func (e *Engine) take(s *step, a *checkout.Attempt, claim gateways.Claim) (*aski
 func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim, canonical string, known int) (*asking, error) {
 	now := s.tx.Now()
 	r := &checkout.Reference{
-		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		AttemptID: a.ID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
 		Canonical: canonical, Raw: claim.Reference, Status: checkout.ReferenceWaiting, Bound: true,
 		Named:     claim.OurNumber == a.OurNumber || (a.GatewayToken != "" && claim.Token == a.GatewayToken),
 		ArrivedAt: now, Deadline: now.Add(a.Window),
@@ -186,7 +186,7 @@ func (s *step) late(a *checkout.Attempt, claim gateways.Claim, canonical string,
 	}
 	now := s.tx.Now()
 	err := s.keep(&checkout.Reference{
-		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		AttemptID: a.ID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
 		Canonical: canonical, Raw: claim.Reference, Status: checkout.ReferenceDropped, ArrivedAt: now, Deadline: now.Add(a.Window),
 	})
 	if err != nil {

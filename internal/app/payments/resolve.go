@@ -111,7 +111,7 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 func (s *step) paidUnder(a *checkout.Attempt, given string) error {
 	used := checkout.WrongField("ref_number", checkout.CodeReferenceUsed)
 	r := &checkout.Reference{
-		AttemptID: a.ID, InvoiceID: a.InvoiceID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
+		AttemptID: a.ID, Gateway: a.Gateway, Live: a.Live, VerifyHost: a.VerifyHost,
 		Canonical: gateways.Canonical(a.TrackingNumber), Raw: a.TrackingNumber, Status: checkout.ReferenceSettled, Bound: true, Met: true,
 		ArrivedAt: s.tx.Now(), Deadline: s.tx.Now(),
 	}

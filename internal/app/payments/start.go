@@ -218,7 +218,7 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 			return err
 		}
 		crash.At("start.failure-in")
-		err = s.event(checkout.EventAttemptFailed, a.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": why.Body})
+		err = s.event(checkout.EventAttemptFailed, a.ID, why.RequestID, facts{"stage": checkout.StageCreate, "code": code, "message": why.Message, "body": body(why.Body)})
 		if err != nil {
 			return err
 		}

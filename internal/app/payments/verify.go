@@ -177,7 +177,7 @@ func (s *step) answered(a *checkout.Attempt, r *checkout.Reference, answer gatew
 		data["code"] = answer.Code
 	}
 	if answer.Body != "" {
-		data["body"] = answer.Body
+		data["body"] = body(answer.Body)
 	}
 	return s.event(checkout.EventVerifyAnswered, a.ID, answer.RequestID, data)
 }

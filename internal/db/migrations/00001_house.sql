@@ -159,7 +159,6 @@ CREATE INDEX attempts_attention ON attempts (status, created_at_ms, id) WHERE st
 CREATE TABLE attempt_references (
   attempt_id       TEXT   NOT NULL REFERENCES attempts (id),
   canonical        TEXT   NOT NULL,
-  invoice_id       TEXT   NOT NULL REFERENCES invoices (id),
   gateway          TEXT   NOT NULL,
   live             BIGINT NOT NULL CHECK (live IN (0, 1)),
   verify_host      TEXT   NOT NULL,
@@ -182,7 +181,6 @@ CREATE TABLE attempt_references (
 ) WITHOUT ROWID;
 -- A reference belongs to one attempt of its gateway, mode and verify host, for ever.
 CREATE UNIQUE INDEX references_bound ON attempt_references (canonical, gateway, live, verify_host) WHERE bound = 1;
-CREATE INDEX references_of_invoice ON attempt_references (invoice_id) WHERE status = 'waiting' OR status = 'asking' OR status = 'refused';
 
 -- What happened, never changed, never deleted. The id is evt_ + the invoice's body + sequence. The
 -- chain of hashes is made of the rows themselves; its head stands with the invoice.
