@@ -83,15 +83,20 @@ func shop(t *testing.T) options {
 	}
 }
 
-func fates(t *testing.T, opt options) map[string]result {
+func known(t *testing.T, opt options) map[string]result {
 	t.Helper()
 	book, err := openLedger(filepath.Join(opt.dir, "results.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer book.close()
+	return book.known
+}
+
+func fates(t *testing.T, opt options) map[string]result {
+	t.Helper()
 	byWhat := map[string]result{}
-	for _, r := range book.known {
+	for _, r := range known(t, opt) {
 		byWhat[r.Func+": "+squeeze(r.Was)+" → "+squeeze(r.Now)] = r
 	}
 	return byWhat
@@ -156,17 +161,17 @@ func TestWork_GoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := len(fates(t, opt))
+	before := len(known(t, opt))
 	if err := os.WriteFile(path, text[:len(text)-20], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(fates(t, opt)); n != before-1 {
+	if n := len(known(t, opt)); n != before-1 {
 		t.Fatalf("%d results of %d are read from a file whose end is cut", n, before)
 	}
 	if err := work(t.Context(), opt, false, false); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(fates(t, opt)); n != before {
+	if n := len(known(t, opt)); n != before {
 		t.Errorf("%d results after going on, want %d", n, before)
 	}
 	opt.again = true

@@ -24,6 +24,7 @@ type asked struct {
 	Seconds float64
 	Hit     []int // of blocks
 	Failed  bool  // without any mutant: not asked
+	Parted  bool  // its parts are asked each for itself; it as a whole with -long only
 	hit     map[int]bool
 }
 
@@ -155,6 +156,7 @@ func (c *chart) measureAll(ctx context.Context, h *house, room, binary, test str
 	if len(subtests) < 2 || len(subtests) > mostParts {
 		return nil
 	}
+	t.Parted = true
 	for _, m := range subtests {
 		if _, _, err := c.measure(ctx, h, room, binary, test+"/"+m[1]); err != nil {
 			return err
@@ -218,60 +220,6 @@ func (c *chart) read(profile []byte) []int {
 	}
 	return hit
 }
-
-// who returns the tests that reach a mutant: those of its innermost block; where no block holds it
-// (a case's condition), those of its function; of a variable, those of its room.
-func (c *chart) who(h *house, m *mutant) []*asked {
-	file := m.room.path + "/" + m.File
-	offset := m.from
-	if m.reach != 0 {
-		offset = m.reach
-	}
-	tf := h.fset.File(m.source.tree.FileStart)
-	at := func(off int) [2]int {
-		p := tf.Position(tf.Pos(off))
-		return [2]int{p.Line, p.Column}
-	}
-	pos := at(offset)
-	var want []int
-	if m.spec == nil {
-		best := -1
-		for _, i := range c.byFile[file] {
-			b := c.Blocks[i]
-			if !before(pos, b.From) && before(pos, b.To) && (best < 0 || before(c.Blocks[best].From, b.From)) {
-				best = i
-			}
-		}
-		if best >= 0 {
-			want = []int{best}
-		} else {
-			from, to := tf.Position(m.decl.Pos()), tf.Position(m.decl.End())
-			for _, i := range c.byFile[file] {
-				if b := c.Blocks[i]; b.From[0] >= from.Line && b.To[0] <= to.Line {
-					want = append(want, i)
-				}
-			}
-		}
-	} else {
-		for name, list := range c.byFile {
-			if strings.HasPrefix(name, m.room.path+"/") && !strings.Contains(name[len(m.room.path)+1:], "/") {
-				want = append(want, list...)
-			}
-		}
-	}
-	var tests []*asked
-	for _, t := range c.Tests {
-		for _, b := range want {
-			if t.hit[b] {
-				tests = append(tests, t)
-				break
-			}
-		}
-	}
-	return tests
-}
-
-func before(a, b [2]int) bool { return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]) }
 
 // build compiles the tests of a room.
 func (h *house) build(ctx context.Context, binary, name string, extra ...string) error {
