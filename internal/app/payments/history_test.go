@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,10 +53,9 @@ func quickSQLite(t *testing.T) func(testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
+	var n atomic.Int64
 	return func(tb testing.TB) string {
-		n++
-		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", n.Add(1)))
 		if err := os.WriteFile(path, empty, 0o600); err != nil {
 			tb.Fatal(err)
 		}
