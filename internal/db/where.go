@@ -18,15 +18,22 @@ func (w *where) add(condition string, args ...any) {
 	} else {
 		w.text.WriteString(" AND ")
 	}
-	for part := range strings.SplitSeq(condition, "?") {
+	w.text.WriteString(w.numbered(condition, args...))
+}
+
+// numbered gives the values of a text their numbers, for a text that stands elsewhere.
+func (w *where) numbered(text string, args ...any) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(text, "?") {
 		if len(args) == 0 {
-			w.text.WriteString(part)
+			b.WriteString(part)
 			continue
 		}
 		w.args = append(w.args, args[0])
 		args = args[1:]
-		w.text.WriteString(part + "$" + strconv.Itoa(len(w.args)))
+		b.WriteString(part + "$" + strconv.Itoa(len(w.args)))
 	}
+	return b.String()
 }
 
 func (w *where) sql() string { return w.text.String() }

@@ -100,14 +100,14 @@ func (e *Engine) Attempts(ctx context.Context, sc Scope, f AttemptFilter) ([]che
 	if f.Status != "" && !slices.Contains(checkout.AttemptStatuses(), checkout.AttemptStatus(f.Status)) {
 		v.wrong("status", "unknown_value")
 	}
-	at, id := v.page(f.Limit, f.Cursor)
+	_, id := v.page(f.Limit, f.Cursor)
 	if err := v.err(); err != nil {
 		return nil, "", err
 	}
 	var list []checkout.Attempt
 	err := e.DB.View(ctx, func(tx *db.Tx) error {
 		var err error
-		list, err = tx.Attempts(db.AttemptQuery{MerchantID: sc.MerchantID, Live: sc.Live, Status: f.Status, BeforeAt: at, BeforeID: id, Limit: f.Limit + 1})
+		list, err = tx.Attempts(db.AttemptQuery{MerchantID: sc.MerchantID, Live: sc.Live, Status: f.Status, BeforeID: id, Limit: f.Limit + 1})
 		return err
 	})
 	if err != nil || len(list) <= f.Limit {
