@@ -61,7 +61,6 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 			return tx.InsertAttempt(&b)
 		},
 		"Attempt":           func(tx *db.Tx) error { return one(tx.Attempt(a.ID)) },
-		"Standing":          func(tx *db.Tx) error { return one(tx.Standing(a.ID, s.ref.Canonical)) },
 		"AttemptByCallback": func(tx *db.Tx) error { return one(tx.AttemptByCallback(a.Gateway, a.CallbackToken)) },
 		"Standing":          func(tx *db.Tx) error { return one(tx.Standing(a.ID, r.Canonical)) },
 		"AttemptsOfInvoice": func(tx *db.Tx) error { return one(tx.AttemptsOfInvoice(inv.ID)) },
