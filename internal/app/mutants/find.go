@@ -24,7 +24,7 @@ func (f *finder) declaration(d ast.Decl) {
 	f.decl, f.spec = d, nil
 	switch d := d.(type) {
 	case *ast.FuncDecl:
-		if d.Body == nil || d.Name.Name == "init" || d.Name.Name == "main" || d.Name.Name == "_" {
+		if d.Body == nil || (d.Recv != nil && d.Name.Name == "Error") || d.Name.Name == "init" || d.Name.Name == "main" || d.Name.Name == "_" {
 			return
 		}
 		f.fn = functionName(d)

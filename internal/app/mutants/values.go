@@ -13,6 +13,9 @@ import (
 
 // literal: a number is one more, a text is another. SQL has operators of its own.
 func (f *finder) literal(n *ast.BasicLit, stack []ast.Node) {
+	if f.besideError(n, stack) {
+		return
+	}
 	switch n.Kind {
 	case token.INT:
 		f.replace("number", n, "("+n.Value+" + 1)")
@@ -37,7 +40,10 @@ func (f *finder) literal(n *ast.BasicLit, stack []ast.Node) {
 func (f *finder) identifier(n *ast.Ident, stack []ast.Node) {
 	switch n.Name {
 	case "true", "false":
-		if f.room.info.Types[n].Value != nil {
+		if kv, entry := stack[len(stack)-1].(*ast.KeyValueExpr); entry && kv.Value == n && n.Name == "true" {
+			return // the entry has its mutant
+		}
+		if f.room.info.Types[n].Value != nil && !f.besideError(n, stack) {
 			f.replace("truth", n, strconv.FormatBool(n.Name == "false"))
 		}
 		return
@@ -114,6 +120,27 @@ func firstWord(name string) string {
 		}
 	}
 	return name
+}
+
+// besideError reports whether a zero value is returned beside an error, where nobody looks at it.
+func (f *finder) besideError(e ast.Expr, stack []ast.Node) bool {
+	r, ok := stack[len(stack)-1].(*ast.ReturnStmt)
+	if text := f.text(e); !ok || len(r.Results) < 2 || (text != `""` && text != "0" && text != "false") {
+		return false
+	}
+	last := r.Results[len(r.Results)-1]
+	if t := f.typeOf(last); t == nil || isNil(last) || !types.Implements(t, types.Universe.Lookup("error").Type().Underlying().(*types.Interface)) {
+		return false
+	}
+	_, made := last.(*ast.UnaryExpr) // &Error{…}
+	if id, ok := last.(*ast.Ident); ok {
+		_, global := f.room.info.Uses[id].(*types.Var)
+		made = made || (global && f.room.info.Uses[id].Parent() == f.room.info.Uses[id].Pkg().Scope())
+	}
+	if call, ok := last.(*ast.CallExpr); ok {
+		made = made || f.quiet(call)
+	}
+	return made || f.underErrorCheck(last, stack)
 }
 
 // call: what it does to its value is not done (append, TrimSpace, WithoutCancel, Add); a moment
