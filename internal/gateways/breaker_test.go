@@ -30,6 +30,9 @@ func TestBreaker_OpensAndTriesAgain(t *testing.T) {
 	}
 
 	now = began.Add(4*time.Second + 30*time.Second)
+	if open, _ := b.State("a"); open {
+		t.Fatal("when the rest is over the next customer is let through: the page must offer it")
+	}
 	if !b.Allow("a") || b.Allow("a") {
 		t.Fatal("after the rest exactly one caller tries")
 	}

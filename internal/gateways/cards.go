@@ -64,15 +64,18 @@ func maskCards(s string, isCard func(digits string) bool) string {
 	changed := false
 	for start := 0; start < len(runes); {
 		end, digits := cardAt(runes, start)
-		if digits != "" && isCard(digits) {
-			changed = true
-			for i, seen := start, 0; i < end; i++ {
-				if _, ok := digitOf(runes[i]); ok {
-					if seen >= 6 && seen < 12 {
-						runes[i] = '*'
-					}
-					seen++
+		if digits == "" || !isCard(digits) {
+			// Of four groups that are no card, the last three may begin one.
+			start += max(1, len(runAt(runes, start)))
+			continue
+		}
+		changed = true
+		for i, seen := start, 0; i < end; i++ {
+			if _, ok := digitOf(runes[i]); ok {
+				if seen >= 6 && seen < 12 {
+					runes[i] = '*'
 				}
+				seen++
 			}
 		}
 		start = end
@@ -83,29 +86,24 @@ func maskCards(s string, isCard func(digits string) bool) string {
 	return string(runes)
 }
 
-// cardAt returns the end of the digit run at start, or of four groups of four digits, and their
-// sixteen digits; "" when there are not sixteen.
+// cardAt returns the sixteen digits of the run at start, or of four groups of four, and their end;
+// "" when there are not sixteen.
 func cardAt(runes []rune, start int) (end int, digits string) {
-	first := runAt(runes, start)
-	switch len(first) {
-	case 0:
-		return start + 1, ""
-	case 16:
-		return start + 16, first
-	case 4:
-	default:
-		return start + len(first), ""
+	digits = runAt(runes, start)
+	end = start + len(digits)
+	if len(digits) == 16 {
+		return end, digits
 	}
-	digits, end = first, start+4
+	group := digits
 	for range 3 {
-		if end >= len(runes) || !strings.ContainsRune(" -.\u00a0", runes[end]) {
-			return start + 4, ""
+		if len(group) != 4 || end == len(runes) || !strings.ContainsRune(" -.\u00a0", runes[end]) {
+			return 0, ""
 		}
-		group := runAt(runes, end+1)
-		if len(group) != 4 {
-			return start + 4, ""
-		}
-		digits, end = digits+group, end+5
+		group = runAt(runes, end+1)
+		digits, end = digits+group, end+1+len(group)
+	}
+	if len(group) != 4 {
+		return 0, ""
 	}
 	return end, digits
 }
