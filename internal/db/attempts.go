@@ -123,7 +123,7 @@ func (tx *Tx) Attempts(q AttemptQuery) ([]checkout.Attempt, error) {
 
 // AbandoningAttempts lists ids of attempts whose customer has not come back in time, oldest first.
 func (tx *Tx) AbandoningAttempts(limit int) ([]string, error) {
-	return tx.ids(`SELECT id FROM attempts WHERE status IN ('created', 'redirected') AND abandon_at_ms <= $1 ORDER BY abandon_at_ms LIMIT $2`, ms(tx.now), int64(limit))
+	return tx.ids(`SELECT id FROM attempts WHERE status IN ('created', 'redirected') AND abandon_at_ms <= $1 ORDER BY abandon_at_ms LIMIT CAST($2 AS BIGINT)`, ms(tx.now), int64(limit))
 }
 
 func (tx *Tx) attempts(query string, args ...any) ([]checkout.Attempt, error) {

@@ -267,7 +267,7 @@ func (q *InvoiceQuery) from(w *where) string {
 
 // ExpiringInvoices lists ids of open invoices whose time has passed, oldest first.
 func (tx *Tx) ExpiringInvoices(limit int) ([]string, error) {
-	return tx.ids(`SELECT id FROM invoices WHERE status = 'open' AND expires_at_ms <= $1 ORDER BY expires_at_ms LIMIT $2`, ms(tx.now), int64(limit))
+	return tx.ids(`SELECT id FROM invoices WHERE status = 'open' AND expires_at_ms <= $1 ORDER BY expires_at_ms LIMIT CAST($2 AS BIGINT)`, ms(tx.now), int64(limit))
 }
 
 func (tx *Tx) ids(query string, args ...any) ([]string, error) {

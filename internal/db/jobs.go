@@ -115,7 +115,7 @@ func (tx *Tx) ClaimJobs(kinds []string, limit int, leaseUntil time.Time) ([]chec
 	jobs, err := tx.jobs(`WITH due AS MATERIALIZED (
   SELECT kind, key FROM jobs
   WHERE dead_at_ms IS NULL AND run_at_ms <= $1 AND (lease_until_ms IS NULL OR lease_until_ms <= $1) AND kind IN (`+in+`)
-  ORDER BY due_ms, run_at_ms, key LIMIT $3 FOR UPDATE SKIP LOCKED)
+  ORDER BY due_ms, run_at_ms, key LIMIT CAST($3 AS BIGINT) FOR UPDATE SKIP LOCKED)
 UPDATE jobs SET lease_until_ms = $2, run_at_ms = $2, fence = fence + 1
 WHERE (kind, key) IN (SELECT kind, key FROM due)
 RETURNING `+jobColumns, args...)

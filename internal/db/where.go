@@ -38,7 +38,9 @@ func (w *where) numbered(text string, args ...any) string {
 
 func (w *where) sql() string { return w.text.String() }
 
+// limit is cast because SQLite plans by the value of a bare LIMIT $n, and so prepares the statement
+// anew each time one is bound: as costly as the query itself.
 func (w *where) limit(n int) string {
 	w.args = append(w.args, int64(n))
-	return " LIMIT $" + strconv.Itoa(len(w.args))
+	return " LIMIT CAST($" + strconv.Itoa(len(w.args)) + " AS BIGINT)"
 }
