@@ -53,6 +53,42 @@ func TestReask_DueThisVeryMoment(t *testing.T) {
 	}
 }
 
+// TestReask_LooksSeldomWhileSomebodyIsOut: a customer who stays at the bank for half an hour after a
+// refusal must not cost two commits every few seconds; when he is back, the re-ask comes within a minute.
+func TestReask_LooksSeldomWhileSomebodyIsOut(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		first := w.start(inv, "gardeshpay")
+		w.card.say("1001", refusal("12", true, true), paid("R1"))
+		w.mustBack(first, "1001")
+		w.work()
+		later := w.start(inv, "ghesta")
+		looks := 0
+		for end := w.clock.now().Add(25 * time.Minute); ; looks++ {
+			var next time.Time
+			err := w.db.View(t.Context(), func(tx *db.Tx) (err error) { next, err = tx.NextJobAt([]string{payments.JobVerify}); return err })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next.IsZero() || next.After(end) {
+				w.clock.add(end.Sub(w.clock.now()))
+				break
+			}
+			w.clock.add(next.Sub(w.clock.now()))
+			w.work()
+		}
+		if looks < 20 || looks > 60 {
+			t.Errorf("the job looked %d times in 25 minutes", looks)
+		}
+		if n := w.card.asked(); n != 1 {
+			t.Fatalf("asked %d times while somebody was out", n)
+		}
+		w.mustBack(later, "1") // PayPing's sign of a cancellation
+		w.pass(time.Minute)
+		w.want(inv, checkout.InvoicePaid, first, checkout.AttemptPaid)
+	})
+}
+
 // TestReask_AfterAnotherReferenceWasCanceled: the gateway may take back its refusal of the first
 // reference, whatever became of the second one.
 func TestReask_AfterAnotherReferenceWasCanceled(t *testing.T) {

@@ -8,12 +8,15 @@ import (
 	"dargah/internal/gateways"
 )
 
-// seatBusy is how soon a re-ask looks again for a free seat, postponed how soon it looks whether
-// the later attempt has ended.
-const (
-	seatBusy  = 2 * time.Second
-	postponed = 10 * time.Second
-)
+// seatBusy is how soon a re-ask looks again for a free seat.
+const seatBusy = 2 * time.Second
+
+// postponed is how soon a re-ask looks again whether the later attempt has ended: soon at first, as
+// most customers come back soon; one who stays at the bank for half an hour must not cost two commits
+// every few seconds.
+func postponed(r *checkout.Reference, now time.Time) time.Time {
+	return now.Add(min(max(now.Sub(r.RefusedAt)/4, 10*time.Second), time.Minute))
+}
 
 // pay records a proven payment: the attempt, the invoice, the event, in one transaction. From here
 // on everything else that comes for this invoice is left unverified.
@@ -153,10 +156,10 @@ func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 	}
 	if out {
 		if r.Postponed {
-			return false, now.Add(postponed), nil
+			return false, postponed(r, now), nil
 		}
 		r.Postponed = true
-		return false, now.Add(postponed), s.tx.SaveReference(r)
+		return false, postponed(r, now), s.tx.SaveReference(r)
 	}
 	if r.Postponed {
 		r.Refusals = len(reasks) // "then once, when that one has ended"
