@@ -100,6 +100,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"EnqueueLeased":    func(tx *db.Tx) error { return one(tx.EnqueueLeased(job, tx.Now().Add(time.Minute))) },
 		"ScheduleJob":      func(tx *db.Tx) error { return tx.ScheduleJob(job) },
 		"HastenJobs":       func(tx *db.Tx) error { return tx.HastenJobs("verify", tx.Now()) },
+		"HastenAsking":     func(tx *db.Tx) error { return tx.HastenAsking("verify") },
 		"ClaimJobs":        func(tx *db.Tx) error { return one(tx.ClaimJobs([]string{"verify"}, 9, tx.Now().Add(time.Minute))) },
 		"RenewJob":         func(tx *db.Tx) error { return one(tx.RenewJob("leased", "k", s.fence, tx.Now().Add(time.Hour))) },
 		"FinishJob":        func(tx *db.Tx) error { return one(tx.FinishJob("asked", "k", s.askedFence)) },

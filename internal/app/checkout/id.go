@@ -20,6 +20,9 @@ const (
 	PrefixRefund   = "rfd_"
 )
 
+// IDDigits is how long an id is behind its prefix.
+const IDDigits = 25
+
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // NewID makes an id that sorts by time: 48 bits of milliseconds and 77 random bits. The random part
@@ -29,7 +32,7 @@ func NewID(prefix string, now time.Time, random io.Reader) string {
 	ms := uint64(now.UnixMilli())
 	binary.BigEndian.PutUint64(b[:8], ms<<16)
 	mustRead(random, b[6:])
-	return prefix + crockford.EncodeToString(b[:])[:25]
+	return prefix + crockford.EncodeToString(b[:])[:IDDigits]
 }
 
 // NewToken makes the token of a payment link: 128 random bits, derived from nothing.

@@ -220,6 +220,32 @@ func TestDeath_CallbackStoredVerifyNotSent(t *testing.T) {
 	})
 }
 
+// TestRestart_AsksAtOnce: the next ask lay a minute ahead when the process ended. The next one does not
+// wait for it; a re-ask after a refusal keeps its hour.
+func TestRestart_AsksAtOnce(t *testing.T) {
+	deaths(t, func(g *grave) {
+		waits, refused := g.invoice(1_500_000), g.invoice(1_500_000)
+		a, b := g.start(waits, g.gateway), g.start(refused, g.gateway)
+		g.vendor.say("8001", silence())
+		g.vendor.say("8002", refusal("12", true, g.gateway == "gardeshpay"))
+		g.mustBack(a, "8001")
+		g.mustBack(b, "8002")
+		g.dead.Wait()
+		g.pass(20 * time.Second)
+		asked := g.vendor.asked()
+		g.reborn()
+		g.vendor.say("8001", paid("R8001"))
+		if err := g.Prepare(context.Background()); err != nil {
+			g.t.Fatal(err)
+		}
+		g.work()
+		g.want(waits, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if n := g.vendor.asked() - asked; n != 1 {
+			g.t.Errorf("asked %d times, want once", n)
+		}
+	})
+}
+
 // TestDeath_DuringVerify: the call was out when we died. Whether it arrived, the vendor's word to
 // the next one tells, and the dead process's own late answer is nobody's any more.
 func TestDeath_DuringVerify(t *testing.T) {

@@ -24,11 +24,16 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	)
 }
 
-// Prepare comes before the first request. No verify is ever scheduled further away than the last
-// re-ask: a time beyond that was written by a clock that was ahead of this one.
+// Prepare comes before the first request. Who waits for a word of his gateway is asked about at once:
+// windows went on running while nobody was here, and the silence may have been our own. No re-ask is
+// ever scheduled further away than the last one: a time beyond that was written by a clock that was
+// ahead of this one.
 func (e *Engine) Prepare(ctx context.Context) error {
 	crash.At("prepare.before")
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
+		if err := tx.HastenAsking(JobVerify); err != nil {
+			return err
+		}
 		return tx.HastenJobs(JobVerify, tx.Now().Add(reasks[len(reasks)-1]+time.Minute))
 	})
 }
