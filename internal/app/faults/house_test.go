@@ -32,7 +32,7 @@ type house struct {
 // env are further variables, name by value.
 func newHouse(t testing.TB, address string, env ...string) *house {
 	t.Helper()
-	h := &house{shop: &shop{TB: t, bank: newBank(t), client: browser(network())}, url: address}
+	h := &house{shop: &shop{TB: t, bank: newBank(t), client: browser(network()), pause: 20 * time.Millisecond, most: patience}, url: address}
 	port := freePort(t)
 	h.base = "http://" + port
 	own := append([]string{

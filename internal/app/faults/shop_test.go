@@ -26,7 +26,9 @@ type shop struct {
 	base   string // public origin
 	key    string // of the API
 	bank   *bank
-	client *http.Client // follows no redirect, keeps no connection
+	client *http.Client  // follows no redirect, keeps no connection
+	pause  time.Duration // between two looks at something that must come true
+	most   time.Duration // of them all: it ends a broken test
 }
 
 // browser is a client whose connections are its own.
@@ -245,7 +247,7 @@ func (s *shop) events(inv invoice) []event {
 // until waits for something that must come true.
 func (s *shop) until(what string, done func() bool) {
 	s.Helper()
-	for limit := time.Now().Add(patience); !done(); time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(s.most); !done(); time.Sleep(s.pause) {
 		if time.Now().After(limit) {
 			s.Fatalf("never: %s", what)
 		}

@@ -123,7 +123,7 @@ func TestF10_TwoInstances(t *testing.T) {
 			a := newHouse(t, dbtest.PostgresURL(t))
 			b := *a
 			b.set("CHECKOUT_ADDR", freePort(t))
-			b.shop = &shop{TB: t, base: a.base, key: a.key, bank: a.bank, client: through(func() string { return b.getenv("CHECKOUT_ADDR") })}
+			b.shop = &shop{TB: t, base: a.base, key: a.key, bank: a.bank, client: through(func() string { return b.getenv("CHECKOUT_ADDR") }), pause: a.pause, most: a.most}
 			a.boot()
 			b.boot()
 
