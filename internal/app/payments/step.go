@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -77,9 +78,11 @@ func (s *step) save() error {
 	if err := s.tx.SaveInvoice(s.inv, from, s.fromSeq); err != nil {
 		return err
 	}
+	crash.At("step.invoice-in")
 	if err := s.tx.InsertEvents(s.events); err != nil {
 		return err
 	}
+	crash.At("step.events-in")
 	s.from, s.fromSeq, s.events = s.inv.Status, s.inv.EventSeq, nil
 	return nil
 }
