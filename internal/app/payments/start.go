@@ -177,7 +177,8 @@ func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Ac
 			err = s.event(checkout.EventAttemptAbandoned, a.ID, started.RequestID, facts{"why": "invoice_" + string(s.inv.At(tx.Now()))})
 		} else {
 			a.GatewayToken, a.RedirectedAt = started.Token, tx.Now()
-			moved, err := s.moveCreated(a, checkout.AttemptRedirected)
+			var moved bool
+			moved, err = s.moveCreated(a, checkout.AttemptRedirected)
 			if refused = !moved; err != nil || refused {
 				return err // swept, or its callback came before we could write: the page says what is true
 			}
