@@ -79,6 +79,9 @@ func (f Form) Record(redact Redactor, known ...string) map[string]string {
 			continue
 		}
 		shown := redact.Text(name, maxFieldName)
+		if _, taken := fields[shown]; taken {
+			continue // " code" beside "code"
+		}
 		fields[shown] = capped(printable(redact.secretless(redact.Field(name, value))), maxFieldValue)
 	}
 	return fields

@@ -1,6 +1,9 @@
 package gateways
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // cardMiddle stands for what a mask hides: six digits, six stars, four digits, as Iranian
 // gateways print it (603799******1234).
@@ -57,56 +60,66 @@ func digitOf(c rune) (byte, bool) {
 	return 0, false
 }
 
+// cardGap is how many signs may stand between two groups of a card number.
+const cardGap = 3
+
 // maskCards masks every card number within s that isCard believes: 16 digits in one run, or four
-// groups of four. Longer runs are left alone: gateway tokens and tracking numbers have 19 digits.
+// groups of four with a few signs between. Longer runs are left alone: gateway tokens and tracking
+// numbers have 19 digits. Five groups of four are looked at from the first and from the second.
 func maskCards(s string, isCard func(digits string) bool) string {
 	runes := []rune(s)
-	changed := false
+	var middle []int // of the cards: what is hidden
 	for start := 0; start < len(runes); {
-		end, digits := cardAt(runes, start)
-		if digits == "" || !isCard(digits) {
-			// Of four groups that are no card, the last three may begin one.
-			start += max(1, len(runAt(runes, start)))
+		run := runAt(runes, start)
+		if run == "" {
+			start++
 			continue
 		}
-		changed = true
-		for i, seen := start, 0; i < end; i++ {
-			if _, ok := digitOf(runes[i]); ok {
-				if seen >= 6 && seen < 12 {
-					runes[i] = '*'
-				}
-				seen++
-			}
+		if digits, at := cardAt(runes, start, run); digits != "" && isCard(digits) {
+			middle = append(middle, at[6:12]...)
 		}
-		start = end
+		start += len(run)
 	}
-	if !changed {
+	if len(middle) == 0 {
 		return s
+	}
+	for _, at := range middle {
+		runes[at] = '*'
 	}
 	return string(runes)
 }
 
-// cardAt returns the sixteen digits of the run at start, or of four groups of four, and their end;
-// "" when there are not sixteen.
-func cardAt(runes []rune, start int) (end int, digits string) {
-	digits = runAt(runes, start)
-	end = start + len(digits)
-	if len(digits) == 16 {
-		return end, digits
+// cardAt returns the sixteen digits that begin with the run at start, and where they stand; "" when
+// there are not sixteen.
+func cardAt(runes []rune, start int, run string) (digits string, at []int) {
+	groups := 1
+	switch len(run) {
+	case 16:
+	case 4:
+		groups = 4
+	default:
+		return "", nil
 	}
-	group := digits
-	for range 3 {
-		if len(group) != 4 || end == len(runes) || !strings.ContainsRune(" -.\u00a0", runes[end]) {
-			return 0, ""
+	for end := start; ; {
+		for i := range run {
+			at = append(at, end+i)
 		}
-		group = runAt(runes, end+1)
-		digits, end = digits+group, end+1+len(group)
+		digits, end = digits+run, end+len(run)
+		if groups--; groups == 0 {
+			return digits, at
+		}
+		next := end
+		for next < len(runes) && next-end < cardGap && isGap(runes[next]) {
+			next++
+		}
+		if run = runAt(runes, next); next == end || len(run) != 4 {
+			return "", nil
+		}
+		end = next
 	}
-	if len(group) != 4 {
-		return 0, ""
-	}
-	return end, digits
 }
+
+func isGap(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsNumber(c) }
 
 func runAt(runes []rune, start int) string {
 	var b strings.Builder

@@ -74,9 +74,10 @@ func (r Redactor) Identifier(s string) string {
 	return capped(printable(r.secretless(maskCards(strings.TrimSpace(s), cardInIdentifier))), maxRequestID)
 }
 
-// Field returns the value of one named member or form field for the record.
+// Field returns the value of one named member or form field for the record. White space around a
+// name does not make it another one: in the record it would read the same.
 func (r Redactor) Field(name, value string) string {
-	name = lower(name)
+	name = lower(strings.TrimSpace(name))
 	switch {
 	case value == "":
 		return ""
@@ -142,7 +143,8 @@ func (r Redactor) json(s string) string {
 			i++
 		}
 	}
-	return out.String()
+	// What stands between the values of broken JSON, and a card in four of them.
+	return maskCards(out.String(), cardInIdentifier)
 }
 
 // stringEnd returns the index behind the closing quote of the literal at start, or the end.

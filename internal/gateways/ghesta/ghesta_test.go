@@ -60,11 +60,13 @@ func FuzzVerify(f *testing.F) {
 			f.Add(status, []byte(seed))
 		}
 	}
+	vendor := &gatewaystest.Vendor{}
+	g := ghesta.New(vendor.Client())
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
-		g := ghesta.New(gatewaystest.Answering(status, body))
+		vendor.Status, vendor.Body = status, body
 		s := gatewaystest.Defaults(g)
 		s["token"] = "secretbearer"
 		a := g.Verify(context.Background(), s, gateways.VerifyRequest{Reference: "5001", WireAmount: 1500000, OurNumber: "N7K2", VerifyURL: s["verify_url"]})
@@ -116,11 +118,13 @@ func FuzzStart(f *testing.F) {
 		f.Add(200, []byte(seed))
 		f.Add(400, []byte(seed))
 	}
+	vendor := &gatewaystest.Vendor{}
+	g := ghesta.New(vendor.Client())
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
-		g := ghesta.New(gatewaystest.Answering(status, body))
+		vendor.Status, vendor.Body = status, body
 		s := gatewaystest.Defaults(g)
 		s["token"] = "secretbearer"
 		started, err := g.Start(context.Background(), s, gateways.StartRequest{
@@ -142,7 +146,7 @@ func FuzzStart(f *testing.F) {
 
 func FuzzParseCallback(f *testing.F) {
 	for _, seed := range []string{
-		"code=a&refid=5001&clientrefid=N&cardnumber=&cardhashpan=", "refid=1", "refid=-1", "refId=5001&refid=5001", "refid=0001000", "refid=%ff", "data={}", "refid=99999999999999999999999",
+		"code=a&refid=5001&clientrefid=N&cardnumber=&cardhashpan=", "refid=1", "refid=-1", "refId=5001&refid=5001", "refid=0001000", "refid=%ff", "data={}", "refid=99999999999999999999999", "%20code=0", "code=82a4f72&%20Code=82a4f72&code%0a=1",
 	} {
 		f.Add(seed)
 	}
