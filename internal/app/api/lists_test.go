@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -178,20 +179,21 @@ func TestLists_Pages(t *testing.T) {
 	}
 }
 
-// FuzzCursor: whatever a client sends as a cursor is a page or a 422, never our own error.
-func FuzzCursor(f *testing.F) {
-	h := open(f)
+// Whatever a client sends as a cursor is a page or a 422, never our own error. (The reader of the
+// two long lists' cursors has a fuzz target, in the engine.)
+func TestCursor_Garbage(t *testing.T) {
+	h := open(t)
 	inv, _ := h.inReview()
-	for _, seed := range []string{"", "x", "MQ", "bTFxM3E0ZDguaW52XzA", "1", "-1", "9223372036854775808", "\x00", "LQ", "ei5pbnZf"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, cursor string) {
+	for _, cursor := range []string{
+		"", "x", "MQ", "MQ==", "bTFxM3E0ZDguaW52XzA", "1", "-1", "0", "01", "+1", "9223372036854775807", "9223372036854775808", "\x00", "\xff", "LQ", "ei5pbnZf", "Li4", "\u06f1", "' OR 1=1--", "%", inv,
+		base64.RawURLEncoding.EncodeToString([]byte("zzzzzzzzzzzzz." + inv)), base64.RawURLEncoding.EncodeToString([]byte("0.\x00")), base64.RawURLEncoding.EncodeToString([]byte("0.\xff")), base64.RawURLEncoding.EncodeToString([]byte("-1.x")), strings.Repeat("A", 600),
+	} {
 		for _, path := range []string{"/invoices", "/attempts", "/invoices/" + inv + "/attempts", "/invoices/" + inv + "/events"} {
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, request("GET", path+"?limit=2&cursor="+url.QueryEscape(cursor), h.live, ""))
 			if rec.Code != 200 && rec.Code != 422 {
-				t.Fatalf("%s %q: %d %s", path, cursor, rec.Code, rec.Body)
+				t.Errorf("%s %q: %d %s", path, cursor, rec.Code, rec.Body)
 			}
 		}
-	})
+	}
 }

@@ -225,7 +225,7 @@ type echo struct {
 
 // Verify is the adapter's.
 func (e echo) Verify(ctx context.Context, s gateways.Settings, r gateways.VerifyRequest) gateways.Answer {
-	return e.adapter(gatewaystest.Answering(e.status, e.body)).Verify(ctx, s, r)
+	return e.adapter((&gatewaystest.Vendor{Status: e.status, Body: e.body}).Client()).Verify(ctx, s, r)
 }
 
 // TestVerify_WhatAnAnswerRepeatsStaysOutOfTheRecord: a vendor's error page may hold our callback with

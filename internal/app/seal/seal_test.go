@@ -220,3 +220,32 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// FuzzToken: of all texts only those are tokens that we would make again of their own random bytes,
+// and each only for its own use.
+func FuzzToken(f *testing.F) {
+	b, err := seal.New(seal.NewKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(make([]byte, 16), uint8(0), uint8(0), "")
+	f.Add([]byte("0123456789abcdef"), uint8(42), uint8(1), "x")
+	f.Add([]byte("0123456789abcdef"), uint8(21), uint8(255), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	f.Fuzz(func(t *testing.T, random []byte, at, with uint8, other string) {
+		if len(random) != 16 {
+			return
+		}
+		token := b.Token("callback/ghesta", [16]byte(random))
+		if !b.CheckToken("callback/ghesta", token) || b.CheckToken("callback/gardeshpay", token) {
+			t.Fatalf("%s is no token, or another's", token)
+		}
+		changed := []byte(token)
+		changed[int(at)%len(changed)] ^= with
+		if with != 0 && b.CheckToken("callback/ghesta", string(changed)) {
+			t.Fatalf("%s and %s are tokens", token, changed)
+		}
+		if b.CheckToken("callback/ghesta", other) && other != token {
+			t.Fatalf("%q is a token", other)
+		}
+	})
+}

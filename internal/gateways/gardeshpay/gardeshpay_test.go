@@ -72,11 +72,13 @@ func FuzzVerify(f *testing.F) {
 			f.Add(status, []byte(seed))
 		}
 	}
+	vendor := &gatewaystest.Vendor{}
+	g := gardeshpay.New(vendor.Client())
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
-		g := gardeshpay.New(gatewaystest.Answering(status, body))
+		vendor.Status, vendor.Body = status, body
 		s := gatewaystest.Defaults(g)
 		s["provider_token"] = "ptoken-ptoken"
 		a := g.Verify(context.Background(), s, gateways.VerifyRequest{Reference: "123", WireAmount: 1500000, OurNumber: "N7K2", VerifyURL: s["verify_url"]})
@@ -147,11 +149,13 @@ func FuzzStart(f *testing.F) {
 		f.Add(200, []byte(seed))
 		f.Add(422, []byte(seed))
 	}
+	vendor := &gatewaystest.Vendor{}
+	g := gardeshpay.New(vendor.Client())
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		if status < 200 || status > 599 {
 			return
 		}
-		g := gardeshpay.New(gatewaystest.Answering(status, body))
+		vendor.Status, vendor.Body = status, body
 		started, err := g.Start(context.Background(), gatewaystest.Defaults(g), gateways.StartRequest{
 			WireAmount: 1500000, OurNumber: "N7K2", Callback: "https://pay.example.ir/g/x", At: time.Unix(0, 0),
 		})

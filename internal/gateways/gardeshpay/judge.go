@@ -76,7 +76,8 @@ func judgeVerify(resp gateways.Response, r gateways.VerifyRequest, a gateways.An
 		return a.Settle(gateways.Unknown, "", fmt.Sprintf("refused with status %d, which decides nothing", resp.Status))
 	}
 	// A refusal of something verified before says yes and no.
-	if before, _, err := beside(e.top, "verifiedBefore", flag); before || err != nil {
+	data, _ := gateways.ParseObject(e.top["data"]) // a refusal may have none
+	if before, _, err := beside(e.top, data, "verifiedBefore", flag); before || err != nil {
 		return a.Settle(gateways.Unknown, "", "refused, but verified before")
 	}
 	a = a.Settle(gateways.Refused, redact.Text(e.code, maxCode), redact.Text(e.message, maxMessage))
@@ -125,12 +126,12 @@ func readVerified(top gateways.Object) (verified, error) {
 		return verified{}, err
 	}
 	var v verified
-	amount, told, err := beside(top, "amount", gateways.Integer)
+	amount, told, err := beside(top, data, "amount", gateways.Integer)
 	if err != nil || !told {
 		return verified{}, errors.New("amount is not one integer")
 	}
 	v.amount = amount
-	if v.before, _, err = beside(top, "verifiedBefore", flag); err != nil {
+	if v.before, _, err = beside(top, data, "verifiedBefore", flag); err != nil {
 		return verified{}, err
 	}
 	var ok bool
@@ -152,9 +153,8 @@ func readVerified(top gateways.Object) (verified, error) {
 
 // beside reads a member that the guide's table prints beside data, while its neighbours carry the
 // prefix "data.": it is taken in either place, and two different ones are a contradiction.
-func beside[T comparable](top gateways.Object, name string, read func(json.RawMessage) (T, bool)) (value T, told bool, err error) {
+func beside[T comparable](top, data gateways.Object, name string, read func(json.RawMessage) (T, bool)) (value T, told bool, err error) {
 	var none T
-	data, _ := gateways.ParseObject(top["data"])
 	for _, o := range []gateways.Object{top, data} {
 		raw, present := o[name]
 		if !present {

@@ -9,24 +9,26 @@ import (
 	"dargah/internal/gateways"
 )
 
-// Answering is a client that hears the same answer to everything, without a network.
-func Answering(status int, body []byte) *gateways.Client {
-	return gateways.NewClient(gateways.ClientOptions{Transport: answering{status, body}})
+// Vendor is the other end of a client without a network: it answers everything with what it was told
+// last. One caller at a time.
+type Vendor struct {
+	Status int
+	Body   []byte
 }
 
-type answering struct {
-	status int
-	body   []byte
+// Client asks the vendor.
+func (v *Vendor) Client() *gateways.Client {
+	return gateways.NewClient(gateways.ClientOptions{Transport: v})
 }
 
 // RoundTrip answers. It reads the request first, as a server would.
-func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+func (v *Vendor) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return nil, err
 	}
 	return &http.Response{
-		StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-		Header: http.Header{"X-Paypingrequest-Id": {"req-1"}}, Body: io.NopCloser(bytes.NewReader(a.body)),
+		StatusCode: v.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"X-Paypingrequest-Id": {"req-1"}}, Body: io.NopCloser(bytes.NewReader(v.Body)),
 	}, nil
 }
 
