@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -450,7 +451,7 @@ func TestT21_BadEncoding(t *testing.T) {
 				}
 			})
 			for _, e := range s.events(o.inv) {
-				if strings.ContainsAny(string(e.Data), "\x00\xff") {
+				if strings.ContainsRune(string(e.Data), 0) || !utf8.Valid(e.Data) {
 					t.Errorf("event %s holds raw bytes: %q", e.Type, e.Data)
 				}
 			}

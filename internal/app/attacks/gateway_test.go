@@ -738,12 +738,11 @@ func TestT41_ForbiddenAddresses(t *testing.T) {
 	o.returns()
 	s.paidOnce(o.inv)
 
-	o = s.began("gardeshpay").pays()
 	for _, metadata := range []string{"169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "0.0.0.0", "224.0.0.1"} {
 		names.point(name, metadata)
 		// Idle connections to the old address are gone, as after half a minute.
 		s.bank.hangUp()
-		o = s.began("gardeshpay").pays()
+		o := s.began("gardeshpay").pays()
 		o.returns()
 		s.forbidden(metadata, o)
 	}

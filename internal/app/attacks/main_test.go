@@ -9,7 +9,6 @@
 package attacks_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -114,12 +113,4 @@ func until(t testing.TB, what string, done func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
-}
-
-// patient bounds a whole exchange: what takes longer hangs.
-func patient(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-	t.Cleanup(cancel)
-	return ctx
 }
