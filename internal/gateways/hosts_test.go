@@ -50,10 +50,43 @@ func TestJoinRedirect(t *testing.T) {
 		{"ftp://gardeshpay.ir/r", ownHosts, false, ""},
 		{"https://gardeshpay.ir/" + strings.Repeat("a", 3000), ownHosts, false, ""},
 		{"https://evil.tld/r", "", false, ""},
+		{"https://gardeshpay.com/r", "gardeshpay.ir,,gardeshpay.com", false, "https://gardeshpay.com/r/t"},
+		{"https://gardeshpay.ir/r", "ir", false, ""},
+		{"https://PAY.example.ir:8443/simulator", "pay.example.ir:8443", false, "https://PAY.example.ir:8443/simulator/t"},
+		{"https://127.0.0.1:9090/r", "127.0.0.1", true, "https://127.0.0.1:9090/r/t"},
+		{"http://[::1]:9090/r", "[::1]", true, "http://[::1]:9090/r/t"},
+		{"ftp://127.0.0.1/r", "127.0.0.1", true, ""},
+		{"https://gardeshpay.ir/" + strings.Repeat("a", 2048-22), ownHosts, false, "https://gardeshpay.ir/" + strings.Repeat("a", 2048-22) + "/t"},
+		{"https://gardeshpay.ir/" + strings.Repeat("a", 2048-21), ownHosts, false, ""},
 	} {
 		got, err := gateways.JoinRedirect(c.base, "t", c.hosts, c.onLoopback)
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%.60q on %q: %q, %v; want %q", c.base, c.hosts, got, err, c.want)
+		}
+	}
+}
+
+// TestJoinRedirect_Token: what is not a token sends nobody anywhere.
+func TestJoinRedirect_Token(t *testing.T) {
+	for _, token := range []string{"", ".", "..", "a/b", "a?b", "a#b", "a b", "a\\b", "\u202e"} {
+		if got, err := gateways.JoinRedirect("https://gardeshpay.ir/r", token, ownHosts, false); err == nil || got != "" {
+			t.Errorf("token %q sends to %q", token, got)
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LocalHost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "[::1]": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "128.0.0.1": false, "::2": false, "0.0.0.0": false, "2130706433": false,
+	} {
+		if got := gateways.Loopback(host); got != want {
+			t.Errorf("%q is this machine: %t", host, got)
+		}
+	}
+	for address, want := range map[string]bool{"http://127.0.0.1:1/x": true, "https://[::1]/": true, "https://bank.example/": false, "http://%zz": false, "": false} {
+		if got := gateways.LoopbackURL(address); got != want {
+			t.Errorf("%q leads to this machine: %t", address, got)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		spent += total
 		r.Outcome = survived
 		r.Tests += len(batch)
-		limit := time.Duration(10*total*float64(time.Second)) + 20*time.Second
+		limit := time.Duration(10*total*float64(time.Second)) + 10*time.Second
 		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
 		if !out.failed {
@@ -151,7 +151,8 @@ func (t *trial) order(m *mutant, tests []*asked) []*asked {
 		if a.Room == m.Room {
 			return a.Seconds
 		}
-		return 1e6 + a.Seconds
+		// One room after the other: a process asks the tests of one.
+		return float64(1+slices.Index(t.house.opt.tests, a.Room))*1e6 + a.Seconds
 	}
 	slices.SortStableFunc(tests, func(a, b *asked) int {
 		x, y := rank(a), rank(b)
