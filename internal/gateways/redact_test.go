@@ -102,6 +102,10 @@ func TestRedactor_Cards(t *testing.T) {
 		"6037 9912 3456":                    "6037 9912 3456",
 		"6037 9912 3456 ":                   "6037 9912 3456",
 		"6037 9912 3456 78901":              "6037 9912 3456 78901",
+		"60379 9123 4567 8901":              "60379 9123 4567 8901",
+		"6037 9912 345 6789":                "6037 9912 345 6789",
+		"1234 5678 9012 3452":               "1234 56** **** 3452", // passes the check of Luhn
+		"1234 5678 9012 3453":               "1234 5678 9012 3453",
 		"60379912345678901":                 "60379912345678901", // a token has 17 and more
 		"6037991234567890 6037991234567891": "603799******7890 603799******7891",
 		// By the first digit: 2 to 6 and 9 are those of cards; any other must pass the check of Luhn.
@@ -125,8 +129,21 @@ func TestRedactor_Cards(t *testing.T) {
 			t.Errorf("a card of %s in the place of a reference became %q", issuer, got)
 		}
 	}
+	if got := r.Identifier("6037-9912-3456-7890"); got != "6037-99**-****-7890" {
+		t.Errorf("a card in groups in the place of a reference became %q", got)
+	}
 	if got := r.Identifier("9000000000000001"); got != "9000000000000001" {
 		t.Errorf("a reference of 16 digits became %q", got)
+	}
+}
+
+// TestNewRedactor_OwnNames: what the caller does with its list afterwards uncovers nothing.
+func TestNewRedactor_OwnNames(t *testing.T) {
+	names := []string{"code"}
+	r := gateways.NewRedactor(nil, names...)
+	names[0] = "other"
+	if got := r.Field("code", "82a4f72"); got != "[hidden]" {
+		t.Errorf("a hidden name became %q", got)
 	}
 }
 
