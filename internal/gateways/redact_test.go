@@ -137,6 +137,59 @@ func TestRedactor_Cards(t *testing.T) {
 	}
 }
 
+// TestRedactor_Record: what stands in a record of another shape than the usual.
+func TestRedactor_Record(t *testing.T) {
+	r := gateways.NewRedactor([]string{"abc", "xy"}, "code").HideURL("https://pay.example/cb/gardeshpay/TOKEN")
+	for in, want := range map[string]string{
+		`["abc xy",{"token":"t1"}]`:            `["[hidden] xy",{"token":"[hidden]"}]`,
+		`"\u0036037991234567890"`:              `"603799******7890"`,
+		`back to TOKEN`:                        `back to [hidden]`,
+		`{"m":"[{\"token\":\"t1\"}]"}`:         `{"m":"[{\"token\":\"[hidden]\"}]"}`,
+		`{"m":"{\"mobile\":\"09121234567\"}"}`: `{"m":"{\"mobile\":\"[hidden]\"}"}`,
+		`{"m":"{} abc"}`:                       `{"m":"{} [hidden]"}`,
+	} {
+		if got := r.Body([]byte(in)); got != want {
+			t.Errorf("%s became %s, want %s", in, got, want)
+		}
+	}
+	for _, c := range []struct{ name, value, want string }{
+		{"message", "", ""},
+		{"code", "", ""},
+		{"Payer_Mobile", "0912", "[hidden]"},
+		{"CardPan", "none", "[hidden]"},
+		{"national_id", "1", "[hidden]"},
+		{"e-mail", "a@example.com", "a@example.com"},
+		{"email", "a@example.com", "[hidden]"},
+		{"Authorization", "bearer", "[hidden]"},
+		{"phone", "021", "[hidden]"},
+		{"hash", "ab", "[hidden]"},
+		{"RefId", "6037991234567890", "603799******7890"},
+		{"refid", "9000000000000001", "9000000000000001"},
+		{"trackingNumber", "9000000000000001", "9000000000000001"},
+		{"refNumber", "9000000000000001", "9000000000000001"},
+		{"invoiceNumber", "9000000000000001", "9000000000000001"},
+		{"clientRefId", "9000000000000001", "9000000000000001"},
+		{"note", "9000000000000001", "900000******0001"},
+		{"note", `[{"token":"t1"}]`, `[{"token":"[hidden]"}]`},
+	} {
+		if got := r.Field(c.name, c.value); got != c.want {
+			t.Errorf("%s = %s became %s, want %s", c.name, c.value, got, c.want)
+		}
+	}
+	if got := gateways.NewRedactor(nil).Field("code", "9000000000000001"); got != "9000000000000001" {
+		t.Errorf("code, where it is not hidden, became %s", got)
+	}
+	for in, want := range map[string]string{
+		" 12\u202e abc ":         `12\u202e [hidden]`,
+		strings.Repeat("7", 128): strings.Repeat("7", 128),
+		strings.Repeat("7", 129): strings.Repeat("7", 125) + "…",
+	} {
+		if got := r.Identifier(in); got != want {
+			t.Errorf("reference %q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 // TestNewRedactor_OwnNames: what the caller does with its list afterwards uncovers nothing.
 func TestNewRedactor_OwnNames(t *testing.T) {
 	names := []string{"code"}
@@ -151,6 +204,19 @@ func TestRedactor_BodyCapped(t *testing.T) {
 	got := gateways.NewRedactor(nil).Body([]byte("<" + strings.Repeat("ب", 5000)))
 	if len(got) > 2048 || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("kept %d bytes, valid %t", len(got), utf8.ValidString(got))
+	}
+	full := strings.Repeat("a", 2048)
+	if got := gateways.NewRedactor(nil).Body([]byte(full)); got != full {
+		t.Errorf("of 2048 bytes %d are kept", len(got))
+	}
+	if got, want := gateways.NewRedactor(nil).Body([]byte(full+"a")), full[:2045]+"…"; got != want {
+		t.Errorf("of 2049 bytes %d are kept, ending in %q", len(got), got[len(got)-5:])
+	}
+	if got, want := gateways.NewRedactor(nil).Text("بب", 4), "بب"; got != want {
+		t.Errorf("four bytes of four became %q", got)
+	}
+	if got, want := gateways.NewRedactor(nil).Text("ببx", 4), "…"; got != want { // half a letter is none
+		t.Errorf("four bytes of five became %q, want %q", got, want)
 	}
 }
 
