@@ -240,13 +240,6 @@ func (w *world) reached(ways []string) {
 	}
 }
 
-func (w *world) slowest() (most time.Duration) {
-	for _, d := range w.takenUp {
-		most = max(most, d)
-	}
-	return most
-}
-
 // sqliteSays reads one value from a file that nobody has open.
 func sqliteSays(w *world, path, query string) string {
 	w.Helper()

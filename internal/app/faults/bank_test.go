@@ -170,28 +170,6 @@ func hangs(_ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	panic(http.ErrAbortHandler)
 }
 
-// hangsCaptured processes the call and never answers.
-func hangsCaptured(_ http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
-	serve(httptest.NewRecorder(), r)
-	<-r.Context().Done()
-	panic(http.ErrAbortHandler)
-}
-
-// drips sends one byte of a never ending answer now and then.
-func drips(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
-	w.Header().Set("Content-Type", "application/json")
-	for r.Context().Err() == nil {
-		if _, err := w.Write([]byte(" ")); err != nil {
-			return
-		}
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-r.Context().Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
 // says answers with a status and a body of its own; nothing is processed.
 func says(status int, body string) deed {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {

@@ -325,7 +325,7 @@ func TestF29_TurnOfTheYear(t *testing.T) {
 			address := sqlite(t)
 			synctest.Test(t, func(t *testing.T) {
 				h := newHours(t, address)
-				h.step(last.Sub(time.Now()))
+				h.step(time.Until(last))
 				h.open()
 				defer h.close()
 				var dying invoice

@@ -194,13 +194,6 @@ func (h *house) kill() {
 	h.now = nil
 }
 
-// reboot is death and a new life.
-func (h *house) reboot() {
-	h.Helper()
-	h.kill()
-	h.boot()
-}
-
 // stop asks politely and expects a clean end.
 func (h *house) stop() {
 	h.Helper()

@@ -17,12 +17,6 @@ import (
 	"dargah/internal/db/dbtest"
 )
 
-var (
-	kills    = flag.Int("kills", 10, "how often TestF32 kills the server under load, on each database")
-	restarts = flag.Int("restarts", 4, "how often TestF33 restarts the server under load, on each database")
-	crowd    = flag.Int("crowd", 200, "how many customers the tests of bounded resources send")
-)
-
 func TestMain(m *testing.M) { os.Exit(all43(m)) }
 
 func all43(m *testing.M) int {

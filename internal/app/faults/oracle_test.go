@@ -124,12 +124,6 @@ func (s *shop) oracle() {
 	}
 }
 
-// neverFree is the part of the oracle that holds at every moment.
-func (s *shop) neverFree() {
-	s.Helper()
-	s.freeGoods(s.read())
-}
-
 func (s *shop) freeGoods(b books) {
 	s.Helper()
 	captured := map[string]simulator.Payment{}
