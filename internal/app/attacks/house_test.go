@@ -113,6 +113,8 @@ func openOn(t testing.TB, database string, env map[string]string) *house {
 	h := &house{TB: t, log: &safeBuffer{}, clock: &clock{}, door: &door{Listener: l}, base: "http://" + l.Addr().String()}
 	h.env = map[string]string{
 		"CHECKOUT_BASE_URL": h.base, "CHECKOUT_DATABASE_URL": database, "CHECKOUT_SECRET_KEY": seal.NewKey(),
+		// A bank of ours that is held back for a moment must not be taken for a silent one.
+		"CHECKOUT_GATEWAY_TIMEOUT": "80s",
 	}
 	maps.Copy(h.env, env)
 	cfg, err := app.Load(func(name string) string { return h.env[name] })
