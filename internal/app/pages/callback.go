@@ -78,7 +78,7 @@ func (p *Pages) ours(c echo.Context, err error, link string) error {
 	if c.Request().Method == http.MethodGet && errors.Is(err, checkout.Unavailable) {
 		c.Response().Header().Set("Refresh", "5") // the claim is in the address: the browser brings it again
 	}
-	if fail := server.Fail(c, server.StatusOf(err), p.way(c, link)); fail != nil {
+	if fail := server.Fail(c, server.StatusOf(err), p.wayIn(c, link, wayBackTrouble)); fail != nil {
 		return errors.Join(err, fail)
 	}
 	return err
@@ -122,13 +122,24 @@ func (p *Pages) answer(c echo.Context, gateway, token string, status int) error 
 	return server.Fail(c, status, p.way(c, link))
 }
 
+// How long an error's page is held up for its way back. A callback is answered within 5 s; when the
+// store is the trouble, they are nearly over.
+const (
+	wayBack        = 2 * time.Second
+	wayBackTrouble = 200 * time.Millisecond
+)
+
 // way is the way back to a payment link, in its language; link is "" when none is known. The page
 // does not lead to its own address: a callback without its reference is a cancellation.
-func (p *Pages) way(c echo.Context, link string) server.Way {
+func (p *Pages) way(c echo.Context, link string) server.Way { return p.wayIn(c, link, wayBack) }
+
+func (p *Pages) wayIn(c echo.Context, link string, patience time.Duration) server.Way {
 	if link == "" {
 		return server.Way{Once: true}
 	}
-	v, err := p.look(c, link)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), patience)
+	defer cancel()
+	v, err := p.lookFor(ctx, c, link)
 	if err != nil {
 		return server.Way{Once: true}
 	}

@@ -115,7 +115,11 @@ type filled struct {
 // look reads the page and settles its language: what the address asks for, else what the customer
 // had chosen when leaving for a gateway (a callback's address carries no language), else the invoice's.
 func (p *Pages) look(c echo.Context, token string) (view, error) {
-	page, err := p.payer.Page(c.Request().Context(), token)
+	return p.lookFor(c.Request().Context(), c, token)
+}
+
+func (p *Pages) lookFor(ctx context.Context, c echo.Context, token string) (view, error) {
+	page, err := p.payer.Page(ctx, token)
 	if err != nil {
 		return view{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
@@ -20,6 +21,9 @@ import (
 // maxRepeats bounds what repeated callbacks can write: after so many events of one type an attempt's
 // further repeats are still answered, and no longer recorded one by one.
 const maxRepeats = 10
+
+// wayBack is how long an answer that is an error is held up for its way back to the payment link.
+const wayBack = 200 * time.Millisecond
 
 // maxLate bounds the different references that an attempt keeps in all.
 const maxLate = 30
@@ -45,7 +49,10 @@ func (e *Engine) Callback(ctx context.Context, in CallbackInput) (string, error)
 		return "", errors.Join(checkout.Fail(checkout.NotFound, "error.not_found"), e.keepStray(ctx, in))
 	}
 	if err != nil {
-		// Not in the books yet; where the truth will stand may be known all the same.
+		// Not in the books yet; where the truth will stand may be known all the same. The five seconds
+		// are nearly over, and a store in trouble is not waited for.
+		ctx, cancel := context.WithTimeout(ctx, wayBack)
+		defer cancel()
 		if _, link, unknown := e.attemptByCallback(ctx, in); unknown == nil {
 			home = link
 		}
@@ -287,14 +294,17 @@ func (e *Engine) CallbackReject(ctx context.Context, in CallbackInput, problem s
 }
 
 func (e *Engine) reject(ctx context.Context, a *checkout.Attempt, requestID, problem string) error {
-	return e.DB.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
-		s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: requestID})
-		if err != nil {
-			return err
-		}
-		if err := s.repeat(checkout.EventCallbackRejected, a, facts{"problem": problem}); err != nil {
-			return err
-		}
-		return s.save()
+	_, err := e.queues.file(a.CallbackToken, "rejected "+problem, func() (entry, error) {
+		return entry{}, e.DB.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
+			s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: requestID})
+			if err != nil {
+				return err
+			}
+			if err := s.repeat(checkout.EventCallbackRejected, a, facts{"problem": problem}); err != nil {
+				return err
+			}
+			return s.save()
+		})
 	})
+	return err
 }

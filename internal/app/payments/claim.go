@@ -44,7 +44,7 @@ func (e *Engine) takeIn(ctx context.Context, c claimed) (string, error) {
 	begun := e.Spawn(func(ctx context.Context) {
 		hear := sync.OnceFunc(func() { close(heard) })
 		defer hear()
-		in, err := e.storePersistently(ctx, c)
+		in, err := e.queues.file(c.token, wordOf(c.claim), func() (entry, error) { return e.storePersistently(ctx, c) })
 		crash.At("callback.stored")
 		stored <- word{in.home, err}
 		seat := in.seat

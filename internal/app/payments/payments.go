@@ -65,6 +65,7 @@ type Engine struct {
 	// flying are the references that this process is asking about at this moment: a lease that ran
 	// out under a living call must not start a second one.
 	flying  sync.Map
+	queues  queues
 	offices offices
 }
 
