@@ -325,48 +325,49 @@ func TestT26_RefSniping(t *testing.T) {
 
 // A flood of returns on one attempt: few questions, nobody is turned away, others are served.
 func TestT28_FloodOnOneAttempt(t *testing.T) {
-	_, s := onOne(t)
-	for _, gateway := range []string{"gardeshpay", "ghesta"} {
-		x := s.began(gateway)
-		asked := s.bank.verifies("")
-		var flood sync.WaitGroup
-		var next, shut atomic.Int64
-		stop := make(chan struct{})
-		for range 16 {
-			flood.Go(func() {
-				for {
-					n := next.Add(1)
-					select {
-					case <-stop:
-						if n > 1000 {
+	onBoth(t, func(t *testing.T, _ *house, s *shop) {
+		for _, gateway := range []string{"gardeshpay", "ghesta"} {
+			x := s.began(gateway)
+			asked := s.bank.verifies("")
+			var flood sync.WaitGroup
+			var next, shut atomic.Int64
+			stop := make(chan struct{})
+			for range 16 {
+				flood.Go(func() {
+					for {
+						n := next.Add(1)
+						select {
+						case <-stop:
+							if n > 1000 {
+								return
+							}
+						default:
+						}
+						a, err := x.insists(t.Context(), strconv.FormatInt(3_000_000+n, 10))
+						if err != nil || a.status != http.StatusSeeOther {
+							shut.Add(1)
+							t.Errorf("return %d: %d %v", n, a.status, err)
 							return
 						}
-					default:
 					}
-					a, err := x.insists(t.Context(), strconv.FormatInt(3_000_000+n, 10))
-					if err != nil || a.status != http.StatusSeeOther {
-						shut.Add(1)
-						t.Errorf("return %d: %d %v", n, a.status, err)
-						return
-					}
-				}
-			})
+				})
+			}
+			until(t, "the flood is on", func() bool { return next.Load() > 100 })
+			y := s.began(map[string]string{"gardeshpay": "ghesta", "ghesta": "gardeshpay"}[gateway]).pays()
+			y.returns()
+			s.ends(y.inv, "paid")
+			close(stop)
+			flood.Wait()
+			s.paidOnce(y.inv)
+			s.unpaid(x.inv)
+			if n := s.bank.verifies("") - asked - s.bank.verifies(y.ref); n > 5 {
+				t.Errorf("%s: %d questions about the flooded one", gateway, n)
+			}
+			if n := len(s.events(x.inv)); n > 150 {
+				t.Errorf("%s: the flood left %d events", gateway, n)
+			}
 		}
-		until(t, "the flood is on", func() bool { return next.Load() > 100 })
-		y := s.began(map[string]string{"gardeshpay": "ghesta", "ghesta": "gardeshpay"}[gateway]).pays()
-		y.returns()
-		s.ends(y.inv, "paid")
-		close(stop)
-		flood.Wait()
-		s.paidOnce(y.inv)
-		s.unpaid(x.inv)
-		if n := s.bank.verifies("") - asked - s.bank.verifies(y.ref); n > 5 {
-			t.Errorf("%s: %d questions about the flooded one", gateway, n)
-		}
-		if n := len(s.events(x.inv)); n > 150 {
-			t.Errorf("%s: the flood left %d events", gateway, n)
-		}
-	}
+	})
 }
 
 // insists brings a reference as a crowd does. A server that has more at its door than it can write

@@ -2,11 +2,13 @@ package payments_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
@@ -56,12 +58,19 @@ func TestCrowd_AtOneAddress(t *testing.T) {
 					values.Set("trackingNumber", "not one")
 				}
 				home, err := w.Callback(context.Background(), payments.CallbackInput{Gateway: "gardeshpay", Token: a.CallbackToken, Values: values})
-				if bad := i%4 == 3; (err != nil) != bad || home == "" {
+				// On a machine on which they do not all arrive within the five seconds some hear that they
+				// are not in the books yet.
+				if late := errors.Is(err, checkout.Unavailable); !late && ((err != nil) != (i%4 == 3) || home == "") {
 					t.Errorf("return %d: home %q, %v", i, home, err)
 				}
 			})
 		}
-		w.until(func() bool { return w.Standing(a.CallbackToken) == 500 })
+		for limit := time.Now().Add(90 * time.Second); w.Standing(a.CallbackToken) < 500 && time.Now().Before(limit); {
+			time.Sleep(time.Millisecond)
+		}
+		if n := w.Standing(a.CallbackToken); n != 500 {
+			t.Errorf("%d stand in the queue", n)
+		}
 		close(store.letGo)
 		crowd.Wait()
 		w.spawned.Wait()
