@@ -81,13 +81,17 @@ func (l *lane) ledger(t testing.TB) (all simulator.Ledger) {
 	return all
 }
 
-// databaseURL gives a database without a schema: the server or the office makes it.
-func databaseURL(t testing.TB, engine string) string {
+// databaseURL gives a database. On SQLite, and where the story is about it, without a schema: the
+// office or the server makes it.
+func databaseURL(t testing.TB, engine string, empty bool) string {
 	t.Helper()
-	if engine == db.PostgreSQL {
+	switch {
+	case engine == db.SQLite:
+		return "sqlite:" + filepath.Join(t.TempDir(), "checkout.db")
+	case empty:
 		return dbtest.EmptyPostgresURL(t)
 	}
-	return "sqlite:" + filepath.Join(t.TempDir(), "checkout.db")
+	return dbtest.PostgresURL(t)
 }
 
 // shop is one installation in a lane: a database, its environment, and a merchant's keys.

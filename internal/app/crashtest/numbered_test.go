@@ -23,6 +23,9 @@ var numbered = map[string][]string{
 	db.PostgreSQL: {"write", "read", "connect"},
 }
 
+// mostCalls is more than any thread of the server makes in one story.
+const mostCalls = 2000
+
 // series are the kills of one system call, from the first on until the server outlives the story.
 type series struct{ engine, gateway, call string }
 
@@ -67,7 +70,7 @@ func TestNumbered(t *testing.T) {
 
 // playSeries returns how often the server died.
 func (l *lane) playSeries(t *testing.T, s series) (kills int) {
-	first, last := 1, 1<<20
+	first, last := 1, mostCalls
 	if !*crashNumbered {
 		if (s.gateway == "ghesta") != ((time.Now().YearDay()+len(s.call))%2 == 0) {
 			return 0 // its turn is tomorrow
@@ -79,41 +82,53 @@ func (l *lane) playSeries(t *testing.T, s series) (kills int) {
 		last = first
 	}
 	for k := first; k <= last; k++ {
-		died := false
-		t.Run(fmt.Sprintf("%s %d", s, k), func(t *testing.T) { died = l.playNumbered(t, s, k) })
-		if !died {
+		died, ran := false, false
+		t.Run(fmt.Sprintf("%s %d", s, k), func(t *testing.T) {
+			ran = true
+			l.playNumbered(t, s, k, &died)
+		})
+		if died {
+			kills++
+		} else if ran { // -run may have left it out
 			break
 		}
-		kills++
 	}
 	return kills
 }
 
-func (l *lane) playNumbered(t *testing.T, s series, k int) (died bool) {
+func (l *lane) playNumbered(t *testing.T, s series, k int, died *bool) {
 	story := stories["first start"]
 	addr, base := freeBase(t)
 	file := filepath.Join(t.TempDir(), "trace")
 	w := &world{T: t, gateway: s.gateway, engine: s.engine}
-	w.shop = &shop{lane: l, url: databaseURL(t, s.engine), addr: addr, base: base, more: []string{"GOMAXPROCS=1"}}
+	w.shop = &shop{lane: l, url: databaseURL(t, s.engine, story.empty), addr: addr, base: base, more: []string{"GOMAXPROCS=1"}}
 	w.server = &server{TB: t, env: w.env(), base: base, anywhere: true, under: func(start int) []string {
 		if start > 0 {
 			return nil
 		}
 		return []string{"strace", "-D", "-f", "-qq", "-e", "trace=" + s.call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", s.call, k), "-e", "signal=none", "-o", file}
 	}}
+	w.tellOnFailure()
+	defer func() {
+		deaths, _ := w.server.died()
+		*died = len(deaths) > 0
+	}()
 	before := len(l.ledger(t).Payments)
 	w.server.start()
 	w.server.await()
 	w.furnish(t)
 	story.run(w)
-	deaths, _ := w.server.died()
 	w.judge(before, story.ends)
-	w.server.stop()
+	if !w.server.stop() { // it died over its last checkpoint
+		w.server.start()
+		w.server.await()
+		w.judge(before, story.ends)
+		w.server.stop()
+	}
 	w.soundFile()
 	if t.Failed() {
 		raw, _ := os.ReadFile(file)
 		lines := strings.Split(string(raw), "\n")
 		t.Logf("the last calls were:\n%s", strings.Join(lines[max(0, len(lines)-20):], "\n"))
 	}
-	return len(deaths) > 0
 }

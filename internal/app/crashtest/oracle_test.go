@@ -227,6 +227,27 @@ func (w *world) soundFile() {
 	}
 }
 
+// tellOnFailure prints what happened to every invoice, and what the server said, when the case fails.
+func (w *world) tellOnFailure() {
+	w.Cleanup(func() {
+		if !w.Failed() {
+			return
+		}
+		w.server.kill()
+		for _, inv := range w.invoices {
+			w.books(w, func(tx *db.Tx) error {
+				events, err := tx.EventsOfInvoice(inv.ID, 0, 1000)
+				for _, e := range slices.Backward(events) {
+					w.Logf("%s %s %s %s", e.CreatedAt.Format("15:04:05.000"), e.Type, e.AttemptID, e.Data)
+				}
+				return err
+			})
+		}
+		deaths, _ := w.server.died()
+		w.Logf("it died at %v; the server said:\n%s", deaths, w.server.log.String())
+	})
+}
+
 // reached: the server died at every point where it was to die, and nowhere else.
 func (w *world) reached(ways []string) {
 	w.Helper()
@@ -236,7 +257,7 @@ func (w *world) reached(ways []string) {
 		points = append(points, endOf(way))
 	}
 	if ahead > 0 || !slices.Equal(deaths, points) {
-		w.Errorf("it was to die at %v, and died at %v: the story never led there; the server said:\n%s", ways, deaths, w.server.log.String())
+		w.Errorf("it was to die at %v, and died at %v: the story never led there", ways, deaths)
 	}
 }
 

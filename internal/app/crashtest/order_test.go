@@ -52,7 +52,7 @@ func recordPayment(t *testing.T, engine, gateway string) ([]call, []law) {
 	addr, base := freeBase(t)
 	file := filepath.Join(t.TempDir(), "trace")
 	w := &world{T: t, gateway: gateway, engine: engine}
-	w.shop = &shop{lane: l, url: databaseURL(t, engine), addr: addr, base: base}
+	w.shop = &shop{lane: l, url: databaseURL(t, engine, false), addr: addr, base: base}
 	w.furnish(t)
 	if engine == db.PostgreSQL {
 		forgetful(t, w.url)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"dargah/internal/db"
 )
 
 // world is one case: a shop under a server that dies, and the people who go on all the same.
@@ -214,13 +216,12 @@ func (w *world) look(inv *invoice) string {
 }
 
 // wait reloads the payment link until it says one of the states.
-func (w *world) wait(inv *invoice, states ...string) string {
+func (w *world) wait(inv *invoice, states ...string) (now string) {
 	w.Helper()
-	var now string
 	w.server.until(strings.Join(states, " or "), func() bool {
 		now = w.look(inv)
 		return slices.Contains(states, now)
-	})
+	}, func() string { return "the payment link says " + now })
 	return now
 }
 
@@ -324,11 +325,22 @@ func (w *world) leave(inv *invoice) {
 	if !slices.ContainsFunc(w.attempts(inv), underWay) {
 		return
 	}
-	w.server.until("taken up again without the customer", func() bool {
+	w.server.until("settled without the customer", func() bool {
 		return !slices.ContainsFunc(w.attempts(inv), underWay)
 	})
+	// The first thing that this process did about it.
+	var first time.Time
+	w.books(w, func(tx *db.Tx) error {
+		events, err := tx.EventsOfInvoice(inv.ID, 0, 1000)
+		for i := range events { // newest first
+			if events[i].CreatedAt.After(w.server.born()) {
+				first = events[i].CreatedAt
+			}
+		}
+		return err
+	})
 	w.mu.Lock()
-	w.takenUp = append(w.takenUp, time.Since(w.server.born()))
+	w.takenUp = append(w.takenUp, first.Sub(w.server.born()))
 	w.mu.Unlock()
 }
 
