@@ -130,7 +130,7 @@ func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
 		if err != nil {
 			return err
 		}
-		s := on(tx, inv, checkout.Actor{Kind: "gateway", RequestID: c.requestID})
+		s := e.on(tx, inv, checkout.Actor{Kind: "gateway", RequestID: c.requestID})
 		if in.seat, err = e.take(s, a, c.claim); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
 // would take it for a lost answer, and believe a 15 that is another's (CONTRACT §6.5).
 func (e *Engine) withdraw(ctx context.Context, seat *asking) error {
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, seat.attempt.InvoiceID, checkout.Actor{})
+		s, err := e.begin(tx, seat.attempt.InvoiceID, checkout.Actor{})
 		if err != nil {
 			return err
 		}

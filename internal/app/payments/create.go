@@ -63,7 +63,7 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 	}
 	inv.Number = strconv.FormatInt(number, 10)
 	// The first event belongs to the row itself: sequence and hash go in with the INSERT.
-	s := &step{tx: tx, inv: &inv, from: inv.Status, by: by}
+	s := &step{engine: e, tx: tx, inv: &inv, from: inv.Status, by: by}
 	if err := s.event(checkout.EventInvoiceCreated, "", "", facts{"amount": int64(inv.Amount), "number": inv.Number}); err != nil {
 		return inv, err
 	}

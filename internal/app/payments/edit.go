@@ -109,7 +109,7 @@ func (e *Engine) CancelInvoice(ctx context.Context, sc Scope, id string, by chec
 
 // scoped begins a step on an invoice that the scope may see.
 func (e *Engine) scoped(tx *db.Tx, sc Scope, id string, by checkout.Actor) (*step, error) {
-	s, err := begin(tx, id, by)
+	s, err := e.begin(tx, id, by)
 	if err != nil {
 		return nil, notFound(err)
 	}

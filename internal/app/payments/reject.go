@@ -30,7 +30,7 @@ func (e *Engine) CallbackReject(ctx context.Context, in CallbackInput, problem s
 func (e *Engine) reject(ctx context.Context, a *checkout.Attempt, requestID, problem string) error {
 	_, err := e.queues.file(a.CallbackToken, "rejected "+problem, func() (entry, error) {
 		return entry{}, e.DB.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error {
-			s, err := begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: requestID})
+			s, err := e.begin(tx, a.InvoiceID, checkout.Actor{Kind: "gateway", RequestID: requestID})
 			if err != nil {
 				return err
 			}

@@ -28,7 +28,7 @@ func (e *Engine) resume(ctx context.Context, job checkout.Job) (*asking, error) 
 		if err != nil {
 			return err
 		}
-		s, err := begin(tx, a.InvoiceID, checkout.Actor{})
+		s, err := e.begin(tx, a.InvoiceID, checkout.Actor{})
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
 		if err != nil {
 			return err
 		}
-		s := on(tx, locked, by)
+		s := e.on(tx, locked, by)
 		inv = *s.inv
 		if acc, a, err = e.newAttempt(s, in); err != nil {
 			return err
@@ -164,7 +164,7 @@ func (s *step) moveCreated(a *checkout.Attempt, to checkout.AttemptStatus) (bool
 func (e *Engine) sendOn(ctx context.Context, a *checkout.Attempt, by checkout.Actor, started gateways.Started) error {
 	refused := false
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, a.InvoiceID, by)
+		s, err := e.begin(tx, a.InvoiceID, by)
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 		code = "no_answer"
 	}
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, a.InvoiceID, by)
+		s, err := e.begin(tx, a.InvoiceID, by)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 // events and the invoice's new state and writes the invoice once, at the end, as a compare-and-set.
 // If the process dies before the commit, nothing of the step ever happened.
 type step struct {
+	engine  *Engine
 	tx      *db.Tx
 	inv     *checkout.Invoice
 	from    checkout.InvoiceStatus
@@ -28,17 +29,17 @@ type step struct {
 }
 
 // begin takes the invoice's lock. Nothing that was read before it may be decided upon.
-func begin(tx *db.Tx, invoiceID string, by checkout.Actor) (*step, error) {
+func (e *Engine) begin(tx *db.Tx, invoiceID string, by checkout.Actor) (*step, error) {
 	inv, err := tx.LockInvoice(invoiceID)
 	if err != nil {
 		return nil, err
 	}
-	return on(tx, inv, by), nil
+	return e.on(tx, inv, by), nil
 }
 
 // on makes a step of an invoice whose lock is taken.
-func on(tx *db.Tx, inv *checkout.Invoice, by checkout.Actor) *step {
-	return &step{tx: tx, inv: inv, from: inv.Status, fromSeq: inv.EventSeq, by: by}
+func (e *Engine) on(tx *db.Tx, inv *checkout.Invoice, by checkout.Actor) *step {
+	return &step{engine: e, tx: tx, inv: inv, from: inv.Status, fromSeq: inv.EventSeq, by: by}
 }
 
 // moveInvoice changes the invoice's state in memory; save writes it.

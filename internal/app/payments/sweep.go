@@ -79,7 +79,7 @@ func (e *Engine) sweep(ctx context.Context, due func(*db.Tx, int) ([]string, err
 func (e *Engine) expire(ctx context.Context, id string) error {
 	crash.At("expire.before")
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := begin(tx, id, checkout.Actor{})
+		s, err := e.begin(tx, id, checkout.Actor{})
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (e *Engine) abandon(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		s, err := begin(tx, a.InvoiceID, checkout.Actor{})
+		s, err := e.begin(tx, a.InvoiceID, checkout.Actor{})
 		if err != nil {
 			return err
 		}

@@ -123,7 +123,7 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 	var again *asking
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
 		again = nil
-		s, err := begin(tx, seat.attempt.InvoiceID, checkout.Actor{Kind: "gateway"})
+		s, err := e.begin(tx, seat.attempt.InvoiceID, checkout.Actor{Kind: "gateway"})
 		if err != nil {
 			return err
 		}
