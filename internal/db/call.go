@@ -28,4 +28,7 @@ type Panic struct {
 	Stack []byte
 }
 
+// Panicked tells what it was and where, for a log that does not quote it.
+func (p *Panic) Panicked() (value any, stack []byte) { return p.Value, p.Stack }
+
 func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func (a *API) serve(r *route) func(huma.Context) {
 			if p == http.ErrAbortHandler { //nolint:errorlint // the server compares it so, too
 				panic(p)
 			}
-			a.refuse(x, fmt.Errorf("%s %s: panic: %v", r.op.Method, r.op.Path, p))
+			a.refuse(x, fmt.Errorf("%s %s: panic: %s\n%s", r.op.Method, r.op.Path, checkout.Panicked(p), debug.Stack()))
 		}()
 		ans, err := a.answer(x, r)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -74,7 +75,7 @@ func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer)
 	a, calling := &seat.attempt, false
 	defer func() {
 		if p := recover(); p != nil {
-			e.Log.Error("verify panicked", slog.String("attempt", a.ID), slog.Any("panic", p))
+			e.Log.Error("verify panicked", slog.String("attempt", a.ID), slog.String("panic", checkout.Panicked(p)), slog.String("stack", string(debug.Stack())))
 			answer = gateways.Answer{Outcome: gateways.Unknown, Sent: calling, Unheard: calling, Body: "our own error"}
 		}
 	}()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"dargah/internal/app/checkout"
 )
 
 const headerRequestID = "X-Request-Id"
@@ -95,7 +97,7 @@ func (s *Server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 			if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
 				panic(v) // net/http's own word for "hang up"
 			}
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			err = fmt.Errorf("panic: %s\n%s", checkout.Panicked(v), debug.Stack())
 		}()
 		return next(c)
 	}

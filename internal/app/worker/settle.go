@@ -3,9 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -32,19 +30,14 @@ type panicked struct {
 
 func (p *panicked) Error() string { return "panic: " + p.what }
 
-// guard runs fn and turns a panic into an error. Only runtime errors are quoted: the value of any
-// other panic might hold what must not stand in a log.
+// guard runs fn and turns a panic into an error that does not quote it.
 func guard(fn func() error) (err error) {
 	defer func() {
 		cause := recover()
 		if cause == nil {
 			return
 		}
-		what := fmt.Sprintf("a value of type %T", cause)
-		if rt, ok := cause.(runtime.Error); ok {
-			what = rt.Error()
-		}
-		err = &panicked{what: what, stack: string(debug.Stack())}
+		err = &panicked{what: checkout.Panicked(cause), stack: string(debug.Stack())}
 	}()
 	return fn()
 }
