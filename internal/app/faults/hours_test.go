@@ -27,6 +27,7 @@ type hours struct {
 	app   *app.App
 	wrong atomic.Int64 // how far the machine's clock is off
 	said  *notes
+	wire  func(*http.Request) // sees what the house sends to the bank, and may panic over it
 }
 
 // inHours runs a test in a world of its own time, in which the house has already started.
@@ -103,6 +104,9 @@ func (h *hours) RoundTrip(req *http.Request) (*http.Response, error) {
 	var to http.Handler = h.bank
 	if req.URL.Host == houseHost {
 		to = h.app.Server
+	}
+	if h.wire != nil && req.URL.Host != houseHost {
+		h.wire(req)
 	}
 	var body []byte
 	if req.Body != nil {

@@ -3,10 +3,12 @@ package faults_test
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -103,15 +105,19 @@ func furnish(t testing.TB, cfg app.Config, bank string) (key string) {
 	return made.Secret
 }
 
-// freePort is an address on loopback that was free a moment ago.
+// freePort is an address on loopback that was free a moment ago. It lies below the range from which
+// outgoing connections take theirs: one of those must not sit on it while the house is dead.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		at := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		if l, err := net.Listen("tcp", at); err == nil {
+			_ = l.Close()
+			return at
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // run is one life of the program.
