@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 
 	"internal/app/payments": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":   {"internal/db", "internal/app/crash"},
+	"internal/app/mail":     {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
 	"internal/app/access":   {"internal/db", "internal/app/auth", "internal/app/seal"},
 	"internal/app/server":   {"web/templates", "web/static"},
 

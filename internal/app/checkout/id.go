@@ -18,6 +18,7 @@ const (
 	PrefixUser     = "usr_"
 	PrefixAccount  = "gwa_"
 	PrefixRefund   = "rfd_"
+	PrefixLetter   = "let_"
 )
 
 // IDDigits is how long an id is behind its prefix.
