@@ -11,16 +11,22 @@ import (
 	"dargah/internal/app/server"
 )
 
-// maxDrawn bounds the pages that are kept: some 20 KB each.
-const maxDrawn = 512
+// maxDrawn bounds the pages that are kept, some 20 KB each, and maxGlanced the links of which it is
+// only known that somebody has looked.
+const (
+	maxDrawn   = 128
+	maxGlanced = 4096
+)
 
 // memory keeps the pages that a crowd opens at once: a link that was just mailed to everybody, a
 // receipt that is shown around. The store is read every time; a kept page is sent only when all that
 // was read is equal to what it was drawn from, so a change of anything, of which this file need know
-// nothing, draws it anew.
+// nothing, draws it anew. Most links are opened once and their receipts once: only a page that is
+// asked for again is worth its room.
 type memory struct {
-	mu    *sync.RWMutex
-	pages map[drawnKey]*drawn
+	mu      *sync.RWMutex
+	pages   map[drawnKey]*drawn
+	glanced map[drawnKey]struct{}
 }
 
 type drawnKey struct {
@@ -37,7 +43,7 @@ type drawn struct {
 }
 
 func newMemory() memory {
-	return memory{mu: new(sync.RWMutex), pages: map[drawnKey]*drawn{}}
+	return memory{mu: new(sync.RWMutex), pages: map[drawnKey]*drawn{}, glanced: map[drawnKey]struct{}{}}
 }
 
 // lasting reports whether the page says the same all day: no attempt whose news grow old, no
@@ -46,6 +52,7 @@ func (v *view) lasting(state string) bool {
 	return state == statePaid || (state == statePayable && len(v.Attempts) == 0)
 }
 
+// draw returns the page to send, nil for one that nobody has asked for before.
 func (m *memory) draw(ctx context.Context, v *view, state string) (*server.Drawn, error) {
 	key := drawnKey{v.Invoice.Token, v.l, v.asked}
 	from := v.Page
@@ -54,7 +61,12 @@ func (m *memory) draw(ctx context.Context, v *view, state string) (*server.Drawn
 	day := today.Year()*1000 + today.YearDay()
 	m.mu.RLock()
 	kept := m.pages[key]
+	_, again := m.glanced[key]
 	m.mu.RUnlock()
+	if !again {
+		m.glance(key)
+		return nil, nil
+	}
 	if kept != nil && kept.state == state && kept.day == day && reflect.DeepEqual(kept.from, &from) {
 		return kept.Drawn, nil
 	}
@@ -72,4 +84,16 @@ func (m *memory) draw(ctx context.Context, v *view, state string) (*server.Drawn
 	}
 	m.pages[key] = &drawn{fresh, &from, state, day}
 	return fresh, nil
+}
+
+// glance notes that a link was looked at. When there are too many, all of them count as new again,
+// and so does what is kept of them.
+func (m *memory) glance(key drawnKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.glanced) >= maxGlanced {
+		clear(m.glanced)
+		clear(m.pages)
+	}
+	m.glanced[key] = struct{}{}
 }

@@ -162,6 +162,9 @@ func (p *Pages) link(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if drawn == nil {
+		return v.render(c, http.StatusOK, state)
+	}
 	return drawn.Send(c, http.StatusOK)
 }
 

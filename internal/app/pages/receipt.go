@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"rsc.io/qr"
-
 	"dargah/internal/app/i18n"
 	"dargah/web/templates"
 )
@@ -87,42 +85,4 @@ func (v *view) receiptFacts() []templates.Fact {
 		add(v.l.T("fact.refunded"), v.toman(inv.AmountRefunded), false, "")
 	}
 	return list
-}
-
-// qrMargin is the quiet zone around the code, in modules; the page is light around it.
-const qrMargin = 2
-
-// qrPath draws a QR code as one SVG path of runs, and returns the viewBox it stands in. An address
-// too long for a code gives none: the receipt is whole without it.
-func qrPath(address string) (path, box string) {
-	code, err := qr.Encode(address, qr.M)
-	if err != nil {
-		return "", ""
-	}
-	b := make([]byte, 0, code.Size*code.Size*5)
-	for y := range code.Size {
-		for x := 0; x < code.Size; {
-			run := 0
-			for code.Black(x+run, y) { // outside the code is white
-				run++
-			}
-			if run == 0 {
-				x++
-				continue
-			}
-			b = append(b, 'M')
-			b = strconv.AppendInt(b, int64(x), 10)
-			b = append(b, ' ')
-			b = strconv.AppendInt(b, int64(y), 10)
-			b = append(b, 'h')
-			b = strconv.AppendInt(b, int64(run), 10)
-			b = append(b, "v1h-"...)
-			b = strconv.AppendInt(b, int64(run), 10)
-			b = append(b, 'z')
-			x += run
-		}
-	}
-	side := strconv.Itoa(code.Size + 2*qrMargin)
-	margin := strconv.Itoa(-qrMargin)
-	return string(b), margin + " " + margin + " " + side + " " + side
 }
