@@ -72,6 +72,10 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertEvents":       func(tx *db.Tx) error { e := *s.event; e.Sequence++; return tx.InsertEvents([]checkout.Event{e}) },
 		"EventsOfInvoice":    func(tx *db.Tx) error { return one(tx.EventsOfInvoice(inv.ID, 0, 9)) },
 		"CountEvents":        func(tx *db.Tx) error { return one(tx.CountEvents(inv.ID, a.ID, "x")) },
+		"InsertRefund": func(tx *db.Tx) error {
+			return tx.InsertRefund(&checkout.Refund{ID: "rfd_2", InvoiceID: s.paid.ID, Amount: 1, Refunded: 1, CreatedAt: moneyTime})
+		},
+		"RefundsOfInvoice": func(tx *db.Tx) error { return one(tx.RefundsOfInvoice(s.paid.ID, "", 9)) },
 		"PutIdempotency": func(tx *db.Tx) error {
 			return one(tx.PutIdempotency(db.Idempotency{MerchantID: pottery, Key: "other"}))
 		},

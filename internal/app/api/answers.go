@@ -43,6 +43,8 @@ func (a *API) render(result any) ([]byte, error) {
 		return wire.Marshal(wire.NewAttempt(&r))
 	case *checkout.Attempt:
 		return wire.Marshal(wire.NewAttempt(r))
+	case checkout.Refund:
+		return wire.Marshal(wire.NewRefund(&r))
 	default:
 		return nil, fmt.Errorf("render %T: no such shape", result)
 	}

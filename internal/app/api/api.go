@@ -29,6 +29,7 @@ const docsPath = Prefix + "/docs"
 type Engine interface {
 	Invoices
 	Attempts
+	Refunds
 	// PaymentURL is the payment link of an invoice.
 	PaymentURL(inv *checkout.Invoice) string
 }
@@ -42,6 +43,12 @@ type Invoices interface {
 	CancelInvoice(ctx context.Context, s payments.Scope, id string, by checkout.Actor, once *payments.Once) (checkout.Invoice, *payments.Replay, error)
 	InvoiceAttempts(ctx context.Context, s payments.Scope, invoiceID string) ([]checkout.Attempt, error)
 	InvoiceEvents(ctx context.Context, s payments.Scope, invoiceID, cursor string, limit int) ([]checkout.Event, string, error)
+}
+
+// Refunds is the engine's part about refunds.
+type Refunds interface {
+	RefundInvoice(ctx context.Context, s payments.Scope, invoiceID string, in payments.Refunding, by checkout.Actor, once *payments.Once) (checkout.Refund, *payments.Replay, error)
+	InvoiceRefunds(ctx context.Context, s payments.Scope, invoiceID, cursor string, limit int) ([]checkout.Refund, string, error)
 }
 
 // Attempts is the engine's part about attempts.
@@ -98,7 +105,7 @@ func Mount(e *echo.Echo, o Options) (*API, error) {
 	g := e.Group(Prefix)
 	config := huma.Config{OpenAPI: describe(o.BaseURL)}
 	h := humaecho.NewWithGroup(e, g, config)
-	a.routes = append(a.invoiceRoutes(), a.attemptRoutes()...)
+	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes())
 	for i := range a.routes {
 		r := &a.routes[i]
 		r.document(h.OpenAPI())

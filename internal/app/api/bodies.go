@@ -21,12 +21,13 @@ var (
 	}
 	customerMembers = []string{"name", "mobile", "email"}
 	itemMembers     = []string{"title", "quantity", "unit_amount"}
+	refundMembers   = []string{"amount", "reason"}
 	resolveMembers  = []string{"outcome", "note", "ref_number"}
 
 	// membersOf names them by their schema, for the document.
 	membersOf = map[string][]string{
 		"InvoiceCreate": createMembers, "InvoiceUpdate": updateMembers, "InvoiceCustomer": customerMembers,
-		"InvoiceItem": itemMembers, "AttemptResolve": resolveMembers, "Nothing": nil,
+		"InvoiceItem": itemMembers, "AttemptResolve": resolveMembers, "RefundCreate": refundMembers, "Nothing": nil,
 	}
 )
 
@@ -93,6 +94,13 @@ func readResolve(body *node) (payments.Resolution, error) {
 	s := &shape{}
 	o := s.object(body, "", resolveMembers)
 	r := payments.Resolution{Outcome: o.text("outcome"), Note: o.text("note"), RefNumber: o.text("ref_number")}
+	return r, s.err()
+}
+
+func readRefund(body *node) (payments.Refunding, error) {
+	s := &shape{}
+	o := s.object(body, "", refundMembers)
+	r := payments.Refunding{Amount: o.rial("amount"), Reason: o.text("reason")}
 	return r, s.err()
 }
 

@@ -37,66 +37,6 @@ func (h *house) startAgain(id string) string {
 	return all[at].ID
 }
 
-// TestKeys_EveryRoute: without a key 401, with a key of another merchant or mode exactly what an
-// unknown id gets.
-func TestKeys_EveryRoute(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		inv, att := h.inReview()
-		body := map[string]string{
-			"POST /invoices": `{"amount":1000}`, "PATCH /invoices/{id}": `{}`, "POST /attempts/{id}/resolve": `{"outcome":"failed","note":"n"}`,
-		}
-		_, wrong := auth.NewAPIKey(true)
-		routes := 0
-		openDocument(t, h).operations(t, func(path, method string, _ map[string]any) {
-			routes++
-			id, unknown := inv, "inv_06epz6r5c8g4hnqk2vt0s9wxy"
-			if strings.HasPrefix(path, "/attempts") {
-				id, unknown = att, "att_06epz6r5c8g4hnqk2vt0s9wxy"
-			}
-			b, real := body[method+" "+path], strings.ReplaceAll(path, "{id}", id)
-			for _, key := range []string{"", wrong, "sk_live_", "sk_live_x", h.live + "x", strings.Replace(h.live, "live", "test", 1), strings.ToUpper(h.live)} {
-				rec := h.do(request(method, real, key, b))
-				if rec.Code != 401 || rec.Header().Get("WWW-Authenticate") == "" {
-					t.Errorf("%s %s with %q: %d %v", method, path, key, rec.Code, rec.Header())
-				}
-			}
-			if rec := h.do(request(method, real+"?api_key="+h.live+"&access_token="+h.live, "", b)); rec.Code != 401 {
-				t.Errorf("%s %s with a key in the address: %d", method, path, rec.Code)
-			}
-			if !strings.Contains(path, "{id}") {
-				return
-			}
-			want := h.do(request(method, strings.ReplaceAll(path, "{id}", unknown), h.live, b))
-			if want.Code != 404 {
-				t.Errorf("%s %s of an unknown id: %d %s", method, path, want.Code, want.Body)
-			}
-			for name, key := range map[string]string{"other merchant": h.other, "other mode": h.test} {
-				if rec := h.do(request(method, real, key, b)); rec.Code != 404 || rec.Body.String() != want.Body.String() {
-					t.Errorf("%s %s with the key of the %s: %d %s", method, path, name, rec.Code, rec.Body)
-				}
-			}
-			for _, odd := range []string{"x", "INV_1", "%00", "..", "%2e%2e", strings.Repeat("x", 100), "inv_%FF", "'"} {
-				if rec := h.do(request(method, strings.ReplaceAll(path, "{id}", odd), h.live, b)); rec.Code != 404 {
-					t.Errorf("%s %s of %q: %d", method, path, odd, rec.Code)
-				}
-			}
-		})
-		if routes != 9 {
-			t.Errorf("%d routes", routes)
-		}
-		for _, key := range []string{h.other, h.test} {
-			for _, path := range []string{"/invoices", "/attempts"} {
-				if data := h.want(200, "GET", path, key, "")["data"].([]any); (path == "/attempts" || key == h.test) && len(data) != 0 {
-					t.Errorf("%s shows another's: %v", path, data)
-				}
-			}
-		}
-		if got := h.want(200, "GET", "/invoices/"+inv, h.live, ""); got["status"] != "review" {
-			t.Errorf("after all that: %v", got["status"])
-		}
-	})
-}
-
 func TestKeys_Scheme(t *testing.T) {
 	h := open(t)
 	for header, want := range map[string]int{

@@ -60,6 +60,12 @@ type AttemptResolve struct {
 	RefNumber string `json:"ref_number,omitempty" doc:"The bank's reference, when you were told one."`
 }
 
+// RefundCreate is the body of POST /invoices/{id}/refunds.
+type RefundCreate struct {
+	Amount int64  `json:"amount" minimum:"1" maximum:"9999999999999" doc:"In rial; a JSON integer, at most what is left." example:"500000"`
+	Reason string `json:"reason,omitempty" doc:"Why; for you, customers do not see it."`
+}
+
 // Nothing is a body without members; it may be left out.
 type Nothing struct{}
 
@@ -80,6 +86,18 @@ func exampleUpdate() any { return json.RawMessage(`{"amount":1400000,"items":nul
 
 func exampleResolve() any {
 	return json.RawMessage(`{"outcome":"paid","note":"Confirmed by the gateway's support, ticket 5512","ref_number":"140208211234"}`)
+}
+
+func exampleRefunding() any {
+	return json.RawMessage(`{"amount":500000,"reason":"یک دفتر برگشت"}`)
+}
+
+func exampleRefund() wire.Refund {
+	reason := "یک دفتر برگشت"
+	return wire.Refund{
+		ID: "rfd_06epz9t2v4x6z8b0d2f4h6k8m", Object: "refund", Livemode: true, InvoiceID: exampleInvoiceID, Amount: 500000, AmountRefunded: 500000,
+		Reason: &reason, Actor: "key:key_06epz5t0a2b4c6d8e0f2g4h6j", CreatedAt: exampleTime("15:02:00.000"),
+	}
 }
 
 func exampleTime(clock string) time.Time {

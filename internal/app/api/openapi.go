@@ -43,7 +43,7 @@ func describe(baseURL string) *huma.OpenAPI {
 
 // schemaName calls page[wire.Invoice] InvoicePage, and everything else as huma does.
 func schemaName(t reflect.Type, hint string) string {
-	for _, name := range []string{"Invoice", "Attempt", "Event"} {
+	for _, name := range []string{"Invoice", "Attempt", "Event", "Refund"} {
 		if t.Kind() == reflect.Struct && t.Name() == "page[dargah/internal/app/wire."+name+"]" {
 			return name + "Page"
 		}

@@ -224,6 +224,21 @@ var stories = map[string]story{
 			w.finish(inv, w.pay(inv, "paid"))
 		},
 	},
+	"shop refunds": {
+		tells: "the shop records a refund of what was paid", ends: "paid",
+		run: func(w *world) {
+			inv := w.create("order-1")
+			w.finish(inv, w.pay(inv, "paid"))
+			var refund struct {
+				Amount int64 `json:"amount"`
+				Sum    int64 `json:"amount_refunded"`
+			}
+			w.api(http.MethodPost, "/invoices/"+inv.ID+"/refunds", "refund-1", `{"amount":400000}`, http.StatusCreated, &refund)
+			if refund.Amount != 400_000 || refund.Sum != 400_000 {
+				w.Errorf("recorded %d, in all %d", refund.Amount, refund.Sum)
+			}
+		},
+	},
 	"expires": {
 		tells: "the invoice expires while the customer is out; the payment is honoured", ends: "paid",
 		run: func(w *world) {

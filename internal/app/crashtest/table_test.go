@@ -50,6 +50,7 @@ var points = []point{
 	{"step.invoice-in", nothing, both, "pay: {step}>step.invoice-in; mismatch: resolve.attempt-in>step.invoice-in; expires: expire.in>step.invoice-in"},
 	{"step.events-in", nothing, both, "pay: {step}>step.events-in; shop cancels: cancel.in>step.events-in; abandoned: abandon.in>step.events-in"},
 	{"cancel.in", nothing, both, "shop cancels"},
+	{"refund.in", nothing, both, "shop refunds"},
 	{"resolve.attempt-in", nothing, both, "mismatch"},
 	{"resolve.invoice-in", nothing, both, "mismatch"},
 

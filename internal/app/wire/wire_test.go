@@ -56,6 +56,10 @@ func TestShapes(t *testing.T) {
 	}
 	golden(t, "invoice.json", wire.NewInvoice(&inv, "https://pay.example/i/x"), wire.NewInvoice(&bare, "https://pay.example/i/y"), wire.NewInvoice(&mail, ""))
 	golden(t, "attempt.json", wire.NewAttempt(&a), wire.NewAttempt(&bareAttempt))
+	refund := checkout.Refund{
+		ID: "rfd_1", InvoiceID: "inv_1", Live: true, Amount: 500_000, Refunded: 600_000, Reason: "برگشت <یک> دفتر", Actor: "key:key_1", CreatedAt: moment,
+	}
+	golden(t, "refund.json", wire.NewRefund(&refund), wire.NewRefund(&checkout.Refund{ID: "rfd_2", CreatedAt: moment}))
 	golden(t, "event.json", wire.NewEvent(&event), wire.NewEvent(&checkout.Event{ID: "evt_2", Actor: "system", CreatedAt: moment}))
 }
 
