@@ -91,8 +91,8 @@ func (s *Server) CrossSite(r *http.Request) bool {
 		return site != "same-origin"
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return true
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		return true // no browser sends a name, a path or a query in it
 	}
 	if u.Scheme == s.base.Scheme && strings.EqualFold(withPort(u), withPort(s.base)) {
 		return false
