@@ -66,21 +66,15 @@ func (f Form) Named(name string) (string, error) {
 
 // Record returns the fields for the record: known ones first, at most 20, redacted.
 func (f Form) Record(redact Redactor, known ...string) map[string]string {
-	names := slices.Clone(known)
-	for _, name := range sortedNames(f) {
-		if !slices.Contains(known, name) {
-			names = append(names, name)
-		}
-	}
 	fields := map[string]string{}
-	for _, name := range names {
+	for _, name := range append(slices.Clone(known), sortedNames(f)...) {
 		value, ok := f[name]
 		if !ok || len(fields) == maxFields {
 			continue
 		}
 		shown := redact.Text(name, maxFieldName)
 		if _, taken := fields[shown]; taken {
-			continue // " code" beside "code"
+			continue // a known one again, or " code" beside "code"
 		}
 		fields[shown] = capped(printable(redact.secretless(redact.Field(name, value))), maxFieldValue)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,9 +115,13 @@ func (e *CallError) Error() string { return e.Err.Error() }
 
 func (e *CallError) Unwrap() error { return e.Err }
 
-// PostJSON posts body and reads the whole answer, whatever its status. The error, when there is
+// PostJSON posts question as JSON and reads the whole answer, whatever its status. The error, when there is
 // one, is a *CallError; the Response then holds what was heard before (perhaps the status).
-func (c *Client) PostJSON(ctx context.Context, url string, header http.Header, body []byte) (Response, error) {
+func (c *Client) PostJSON(ctx context.Context, url string, header http.Header, question any) (Response, error) {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return Response{}, &CallError{Err: fmt.Errorf("write the question: %w", err)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var connected atomic.Bool

@@ -2,6 +2,7 @@ package gateways_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -39,7 +40,7 @@ func TestPostJSON_ReusesConnections(t *testing.T) {
 	defer server.Close()
 	client := gateways.NewClient(gateways.ClientOptions{})
 	for i := range 20 {
-		resp, err := client.PostJSON(context.Background(), server.URL+"/"+strings.Repeat("a", i), nil, []byte("{}"))
+		resp, err := client.PostJSON(context.Background(), server.URL+"/"+strings.Repeat("a", i), nil, json.RawMessage("{}"))
 		if err != nil || len(resp.Body) != 60_000 {
 			t.Fatalf("call %d: %v, %d bytes", i, err, len(resp.Body))
 		}
@@ -70,7 +71,7 @@ func TestPostJSON_KeepsManyIdle(t *testing.T) {
 		var done sync.WaitGroup
 		for range callers {
 			done.Go(func() {
-				if _, err := client.PostJSON(context.Background(), server.URL, nil, []byte("{}")); err != nil {
+				if _, err := client.PostJSON(context.Background(), server.URL, nil, json.RawMessage("{}")); err != nil {
 					t.Errorf("call: %v", err)
 				}
 			})
@@ -92,7 +93,7 @@ func TestPostJSON_IgnoresProxyOfEnvironment(t *testing.T) {
 func TestPostJSON_ForbiddenAddresses(t *testing.T) {
 	client := gateways.NewClient(gateways.ClientOptions{})
 	for _, host := range []string{"169.254.169.254", "[fe80::1%25lo]", "[::ffff:169.254.169.254]", "0.0.0.0", "224.0.0.1"} {
-		_, err := client.PostJSON(context.Background(), "http://"+host+":1/", nil, []byte("{}"))
+		_, err := client.PostJSON(context.Background(), "http://"+host+":1/", nil, json.RawMessage("{}"))
 		var call *gateways.CallError
 		if !errors.As(err, &call) || call.Sent || !strings.Contains(err.Error(), "no gateway can have") {
 			t.Errorf("%s: %v, want a refusal before sending", host, err)
@@ -108,9 +109,22 @@ func TestPostJSON_InMemory(t *testing.T) {
 		_, _ = w.WriteString(r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + " " + string(body))
 		return w.Result(), nil
 	})
-	resp, err := client.PostJSON(context.Background(), "https://example.com/p", http.Header{"Authorization": {"bearer x"}}, []byte("{}"))
+	resp, err := client.PostJSON(context.Background(), "https://example.com/p", http.Header{"Authorization": {"bearer x"}}, json.RawMessage("{}"))
 	if err != nil || resp.Status != http.StatusTeapot || string(resp.Body) != "POST /p bearer x {}" {
 		t.Errorf("got %d %q, %v", resp.Status, resp.Body, err)
+	}
+}
+
+// TestPostJSON_CannotBeWritten: what is no JSON never leaves, and says so.
+func TestPostJSON_CannotBeWritten(t *testing.T) {
+	client := inMemory(func(*http.Request) (*http.Response, error) {
+		t.Error("something was sent")
+		return nil, io.EOF
+	})
+	_, err := client.PostJSON(context.Background(), "https://example.com/", nil, func() {})
+	var call *gateways.CallError
+	if !errors.As(err, &call) || call.Sent || !strings.Contains(err.Error(), "write the question") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -5,7 +5,6 @@ package gardeshpay
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"time"
 
@@ -67,7 +66,7 @@ func (g *Gateway) Check(s gateways.Settings) error {
 // customer was sent nowhere, and the next attempt has another invoiceNumber.
 func (g *Gateway) Start(ctx context.Context, s gateways.Settings, r gateways.StartRequest) (gateways.Started, error) {
 	redact := gateways.NewRedactor(append(payerSecrets(r), s["provider_token"])).HideURL(r.Callback)
-	body, err := json.Marshal(tokenRequest{
+	resp, err := g.client.PostJSON(ctx, s["token_url"], nil, tokenRequest{
 		Token:         s["provider_token"],
 		Amount:        r.WireAmount,
 		InvoiceNumber: r.OurNumber,
@@ -76,10 +75,6 @@ func (g *Gateway) Start(ctx context.Context, s gateways.Settings, r gateways.Sta
 		Email:         r.Email,
 		Callback:      r.Callback,
 	})
-	if err != nil {
-		return gateways.Started{}, gateways.Trouble(gateways.Response{}, err, "own_error", "the request could not be written", redact)
-	}
-	resp, err := g.client.PostJSON(ctx, s["token_url"], nil, body)
 	if err != nil {
 		return gateways.Started{}, gateways.CallTrouble(resp, err, redact)
 	}
@@ -116,11 +111,7 @@ func (g *Gateway) ParseCallback(values url.Values) (gateways.Claim, error) {
 // same with verifiedBefore, so an answer lost on the way costs nothing.
 func (g *Gateway) Verify(ctx context.Context, s gateways.Settings, r gateways.VerifyRequest) gateways.Answer {
 	redact := gateways.NewRedactor(append([]string{s["provider_token"]}, r.Secrets...))
-	body, err := json.Marshal(verifyRequest{Token: s["provider_token"], TrackingNumber: r.Reference})
-	if err != nil {
-		return gateways.Answer{Message: "the request could not be written"}
-	}
-	resp, err := g.client.PostJSON(ctx, r.VerifyURL, nil, body)
+	resp, err := g.client.PostJSON(ctx, r.VerifyURL, nil, verifyRequest{Token: s["provider_token"], TrackingNumber: r.Reference})
 	answer := gateways.Evidence(resp, err, redact)
 	if err != nil {
 		return answer

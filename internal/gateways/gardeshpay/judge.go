@@ -22,7 +22,7 @@ func judgeStart(resp gateways.Response, s gateways.Settings, redact gateways.Red
 			Code: redact.Text(e.code, maxCode), Message: redact.Text(e.message, maxMessage),
 			RequestID: resp.RequestID(), Body: redact.Body(resp.Body),
 		}
-	case !e.success || !resp.OK():
+	case !resp.OK():
 		return gateways.Started{}, undocumented(resp, errors.New(e.message), redact)
 	case e.code != "" || e.errors:
 		return gateways.Started{}, undocumented(resp, errBesideError, redact)
@@ -126,11 +126,10 @@ func readVerified(top gateways.Object) (verified, error) {
 		return verified{}, err
 	}
 	var v verified
-	amount, told, err := beside(top, data, "amount", gateways.Integer)
-	if err != nil || !told {
+	var told bool
+	if v.amount, told, _ = beside(top, data, "amount", gateways.Integer); !told {
 		return verified{}, errors.New("amount is not one integer")
 	}
-	v.amount = amount
 	if v.before, _, err = beside(top, data, "verifiedBefore", flag); err != nil {
 		return verified{}, err
 	}

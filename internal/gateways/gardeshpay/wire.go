@@ -64,20 +64,20 @@ func errorCode(raw json.RawMessage) string {
 	if n, ok := gateways.Integer(raw); ok && (n == 0 || n == 200) {
 		return ""
 	}
-	if text, ok := gateways.Identifier(raw); ok && text != "" {
+	if text, _ := gateways.Identifier(raw); text != "" {
 		return text
 	}
-	return string(raw)
+	return string(raw) // "" as a text is not an absent one
 }
 
 // empty says that errors holds nothing. The guide says array; answers of the same vendor's other
 // services have an object there.
 func empty(raw json.RawMessage) bool {
 	var value any
-	if gateways.Null(raw) || json.Unmarshal(raw, &value) != nil {
-		return true
-	}
+	_ = json.Unmarshal(raw, &value) // a part of what was valid JSON; absent it stays nil
 	switch v := value.(type) {
+	case nil:
+		return true
 	case []any:
 		return len(v) == 0
 	case map[string]any:

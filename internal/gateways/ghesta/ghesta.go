@@ -5,7 +5,6 @@ package ghesta
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -78,7 +77,7 @@ func checkInstallment(s gateways.Settings) error {
 // attempt asks for another under another clientRefId.
 func (g *Gateway) Start(ctx context.Context, s gateways.Settings, r gateways.StartRequest) (gateways.Started, error) {
 	redact := gateways.NewRedactor([]string{s["token"], r.PayerName, r.Mobile, r.Email}, "code").HideURL(r.Callback)
-	body, err := json.Marshal(payRequest{
+	resp, err := g.client.PostJSON(ctx, s["pay_url"], bearer(s), payRequest{
 		PayerName:     r.PayerName,
 		PayerIdentity: r.Mobile,
 		Amount:        r.WireAmount,
@@ -86,10 +85,6 @@ func (g *Gateway) Start(ctx context.Context, s gateways.Settings, r gateways.Sta
 		Description:   r.Description,
 		ClientRefID:   r.OurNumber,
 	})
-	if err != nil {
-		return gateways.Started{}, gateways.Trouble(gateways.Response{}, err, "own_error", "the request could not be written", redact)
-	}
-	resp, err := g.client.PostJSON(ctx, s["pay_url"], bearer(s), body)
 	if err != nil {
 		return gateways.Started{}, gateways.CallTrouble(resp, err, redact)
 	}
@@ -143,11 +138,7 @@ func canceled(refid string) bool {
 // code 15, which proves nothing by itself.
 func (g *Gateway) Verify(ctx context.Context, s gateways.Settings, r gateways.VerifyRequest) gateways.Answer {
 	redact := gateways.NewRedactor(append([]string{s["token"]}, r.Secrets...), "code", "paymentcode")
-	body, err := json.Marshal(verifyRequest{RefID: r.Reference, Amount: r.WireAmount})
-	if err != nil {
-		return gateways.Answer{Message: "the request could not be written"}
-	}
-	resp, err := g.client.PostJSON(ctx, r.VerifyURL, bearer(s), body)
+	resp, err := g.client.PostJSON(ctx, r.VerifyURL, bearer(s), verifyRequest{RefID: r.Reference, Amount: r.WireAmount})
 	answer := gateways.Evidence(resp, err, redact)
 	if err != nil {
 		return answer

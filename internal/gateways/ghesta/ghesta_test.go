@@ -27,6 +27,7 @@ func TestCheck(t *testing.T) {
 		{Key: "token", Value: strings.Repeat("a", 513)},
 		{Key: "installment_url", Value: "https://payping.ir/i?code={code}&type=ghesta", Fine: true},
 		{Key: "installment_url", Value: "https://payping.ir/installment/?type=ghesta"},
+		{Key: "installment_url", Value: "https://payping.ir?code={code}"},
 		{Key: "installment_url", Value: "https://payping.ir/{code}/{code}"},
 		{Key: "installment_url", Value: "https://payping.ir/{code}/{x}"},
 		{Key: "installment_url", Value: "https://{code}/installment"},

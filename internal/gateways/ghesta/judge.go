@@ -44,8 +44,8 @@ func judgeStart(resp gateways.Response, s gateways.Settings, redact gateways.Red
 	if err != nil {
 		return gateways.Started{}, trouble(resp, err, redact)
 	}
-	code, ok := gateways.Text(o["code"])
-	if !ok || !gateways.ValidToken(code) {
+	code, _ := gateways.Text(o["code"])
+	if !gateways.ValidToken(code) {
 		return gateways.Started{}, trouble(resp, errors.New("code is not a payment code"), redact)
 	}
 	return gateways.Started{
