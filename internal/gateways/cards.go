@@ -112,7 +112,7 @@ func cardAt(runes []rune, start int, run string) (digits string, at []int) {
 		for next < len(runes) && next-end < cardGap && isGap(runes[next]) {
 			next++
 		}
-		if run = runAt(runes, next); next == end || len(run) != 4 {
+		if run = runAt(runes, next); len(run) != 4 {
 			return "", nil
 		}
 		end = next

@@ -22,8 +22,8 @@ func Loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.Unmap().IsLoopback()
+	ip, _ := netip.ParseAddr(strings.Trim(host, "[]")) // what is no address is nobody's
+	return ip.IsLoopback()
 }
 
 // LoopbackURL says that address leads to this machine.
@@ -49,7 +49,7 @@ func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
 		return "", errors.New("the gateway's address is not a plain URL")
 	}
 	host := lower(u.Hostname())
-	withPort := u.Port() != "" && hostListed(lower(u.Host), hosts)
+	withPort := hostListed(lower(u.Host), hosts)
 	if !withPort && !hostListed(host, hosts) {
 		return "", errors.New("the gateway's address is on a foreign host")
 	}

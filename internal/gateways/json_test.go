@@ -64,9 +64,12 @@ func TestObject_Child(t *testing.T) {
 		t.Errorf("a: %v, %v", child, err)
 	}
 	for _, name := range []string{"b", "c", "d", "e"} {
-		if child, err := o.Child(name, "known"); err == nil || child != nil {
-			t.Errorf("%s was read as %v", name, child)
+		if child, err := o.Child(name, "known"); err == nil || child != nil || !strings.Contains(err.Error(), `"`+name+`"`) && name != "d" {
+			t.Errorf("%s was read as %v, %v", name, child, err)
 		}
+	}
+	if _, err := o.Child("e"); err == nil || err.Error() != `read JSON: no "e"` {
+		t.Errorf("what is missing: %v", err)
 	}
 }
 

@@ -74,6 +74,12 @@ func TestRedactor_Body(t *testing.T) {
 		{"not a card", "1234567890123 12345678901234567", "1234567890123 12345678901234567"},
 		{"bytes", "\xff\xfe", `\xff\xfe`},
 		{"direction", "a\u202eb\u2066", `a\u202eb\u2066`},
+		{"white space", "{ \t\"a\" :\t1,\n\"b\":\r2,  \"c\":\r\n3 }", `{ "a" : 1, "b": 2, "c": 3 }`},
+		{"name and colon apart", "{\"token\"\t\r\n :1,\"hash\" : 2}", `{"token" :"[hidden]","hash" : "[hidden]"}`},
+		{"card of no bank as a name", `{"2000000000000000":1}`, `{"200000******0000":1}`},
+		{"negative card", `{"m":-2000000000000000}`, `{"m":"-200000******0000"}`},
+		{"short tokens", `{"token":0,"hash":9,"mobile":-1}`, `{"token":"[hidden]","hash":"[hidden]","mobile":"[hidden]"}`},
+		{"empty before a token", `{"a":"","token":"t1"}`, `{"a":"","token":"[hidden]"}`},
 		{"half-space stays", "می\u200cشود", "می\u200cشود"},
 	} {
 		if got := r.Body([]byte(c.in)); got != c.want {
@@ -95,6 +101,11 @@ func TestRedactor_Cards(t *testing.T) {
 		"６０３７９９１２３４５６７８９９":                  "６０３７９９******７８９９",
 		"1111 6037 9912 3456 7890":          "1111 6037 99** **** 7890", // the first four are no card
 		"603799123456789 0":                 "603799123456789 0",
+		"603799123456789:":                  "603799123456789:",
+		"۶۰۳۷۹۹۱۲۳۴۵۶۷۸۹ۺ":                  "۶۰۳۷۹۹۱۲۳۴۵۶۷۸۹ۺ",
+		"6037 -+ 9912 -+ 3456 -+ 7890":      "6037 -+ 9912 -+ 3456 -+ 7890", // four signs are no gap
+		"6037a9912b3456c7890":               "6037a9912b3456c7890",
+		"9000000000000002":                  "900000******0002",
 		"6037/9912/3456/7890":               "6037/99**/****/7890",
 		"6037 9912 3456 789":                "6037 9912 3456 789",
 		"6037 9912 345 67890":               "6037 9912 345 67890",
@@ -156,6 +167,7 @@ func TestRedactor_Record(t *testing.T) {
 		{"message", "", ""},
 		{"code", "", ""},
 		{"Payer_Mobile", "0912", "[hidden]"},
+		{"payerName", "Sara", "[hidden]"},
 		{"CardPan", "none", "[hidden]"},
 		{"national_id", "1", "[hidden]"},
 		{"e-mail", "a@example.com", "a@example.com"},

@@ -1,7 +1,10 @@
 package gateways_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +27,7 @@ func TestRetryAfter(t *testing.T) {
 		{429, "soon", "", 0},
 		{429, "99999999999999999999", "", 0},
 		{429, "2000000000", "", 24 * time.Hour},
+		{429, "3000000000", "", 0}, // a century is no answer to "when"
 		{503, "Sun, 22 Nov 2026 10:01:00 GMT", date, time.Minute},
 		{503, "Sun, 22 Nov 2026 09:00:00 GMT", date, 0},
 		{503, "Sun, 22 Nov 2026 10:01:00 GMT", "", 0},
@@ -32,5 +36,34 @@ func TestRetryAfter(t *testing.T) {
 		if got := r.RetryAfter(); got != c.want {
 			t.Errorf("%d %q at %q: %v, want %v", c.status, c.after, c.date, got, c.want)
 		}
+	}
+}
+
+// TestEvidence_BrokenOff: an answer that broke off is not known, whatever its status; one that is too
+// long was heard, and is judged by its status. Both say what happened, without secrets and in bounds.
+func TestEvidence_BrokenOff(t *testing.T) {
+	redact := gateways.NewRedactor([]string{"s3cret"})
+	long := fmt.Errorf("s3cret %w", errors.New(strings.Repeat("v", 600)))
+	broken := &gateways.CallError{Sent: true, Err: long}
+	a := gateways.Evidence(gateways.Response{Status: 404, Body: []byte("half of it")}, broken, redact)
+	if !a.Sent || !a.Unheard || a.Status != 404 || a.Body != "half of it" || a.Message != "[hidden] "+strings.Repeat("v", 488)+"…" || len(a.Message) != 500 {
+		t.Errorf("broken off: %+v", a)
+	}
+	if a = gateways.Evidence(gateways.Response{}, broken, redact); a.Body != a.Message || a.Message == "" {
+		t.Errorf("nothing is kept of a call without an answer: %+v", a)
+	}
+	oversize := &gateways.CallError{Sent: true, Err: gateways.ErrOversize}
+	for status, unheard := range map[int]bool{200: true, 302: false, 404: false, 500: true} {
+		a := gateways.Evidence(gateways.Response{Status: status, Body: []byte("x")}, oversize, redact)
+		if !a.Sent || a.Unheard != unheard || a.Message != gateways.ErrOversize.Error() || a.Body != "x" {
+			t.Errorf("oversize with %d: %+v", status, a)
+		}
+	}
+	never := &gateways.CallError{Err: errors.New("refused")}
+	if a := gateways.Evidence(gateways.Response{}, never, redact); a.Sent || a.Unheard {
+		t.Errorf("never left: %+v", a)
+	}
+	if e := gateways.Trouble(gateways.Response{}, nil, "c", "s3cret "+strings.Repeat("v", 600), redact); len(e.Message) != 500 || e.Body != e.Message || strings.Contains(e.Message, "s3cret") || e.Err == nil {
+		t.Errorf("trouble: %+v", e)
 	}
 }

@@ -66,7 +66,7 @@ func FuzzVerify(f *testing.F) {
 		success, `{"success":false,"code":1,"message":"x","errors":[]}`, `{"success":true,"code":5}`, `{"success":true,"success":false}`, `null`, ``, `<html>`,
 		strings.Replace(success, "1500000", `"1500000"`, 1), strings.Replace(success, `"N7K2"`, `"N7K2","amount":1500000`, 1),
 		strings.Replace(success, "1500000", "15e5", 1), strings.Replace(success, "603799******1234", "6037991234567890", 1),
-		`{"success":false,"verifiedBefore":true}`, `{"success":true,"data":[],"amount":1}`,
+		`{"success":false,"verifiedBefore":true}`, `{"success":true,"data":[],"amount":1}`, "{\"success\":true,\"data\":{\"cardNumber\xb6\xb6037991234567890>\",\"re",
 	} {
 		for _, status := range []int{200, 400, 401, 500} {
 			f.Add(status, []byte(seed))
