@@ -16,7 +16,9 @@ func (c *serveCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	return app.Serve(s.ctx, cfg, app.ServeOptions{NoMigrate: c.NoMigrate, LogTo: s.err})
+	return app.Serve(s.ctx, cfg, app.ServeOptions{NoMigrate: c.NoMigrate, LogTo: s.err, Setup: func(url string) error {
+		return s.print(map[string]string{"setup_url": url}, "There is no operator yet. Set up at %s (works once, within 24 hours).", url)
+	}})
 }
 
 type demoCmd struct {

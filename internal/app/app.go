@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"dargah/internal/app/access"
+	"dargah/internal/app/admin"
 	"dargah/internal/app/api"
 	"dargah/internal/app/crash"
 	"dargah/internal/app/pages"
@@ -125,11 +126,12 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 		return nil, err
 	}
 	a.worker = worker.New(worker.Options{DB: store, Now: o.Now, Log: o.Log})
-	a.Access = newAccess(store, o.Now, o.Log, a.worker.Spawn)
+	a.Access = newAccess(store, box, o.Now, o.Log, a.worker.Spawn)
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
+	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
 	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)
 	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err
@@ -235,6 +237,9 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 	if _, err := api.Mount(srv.Echo, api.Options{Engine: a.Engine, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log}); err != nil {
 		return nil, fmt.Errorf("start the API: %w", err)
 	}
+	admin.Mount(admin.Options{
+		Server: srv, Engine: a.Engine, Access: a.Access, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
+	})
 	mountSimulator(srv, sim)
 	return srv, nil
 }

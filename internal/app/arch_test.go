@@ -19,7 +19,7 @@ var rooms = map[string][]string{
 	"cmd/checkout": {"internal/app"},
 
 	"internal/app": {
-		"internal/app/pages", "internal/app/api", "internal/app/payments", "internal/app/worker",
+		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/payments", "internal/app/worker",
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
 		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
@@ -27,6 +27,8 @@ var rooms = map[string][]string{
 
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
 	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/wire", "internal/app/server", "internal/app/crash"},
+
+	"internal/app/admin": {"internal/app/payments", "internal/app/access", "internal/app/server", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
 	"internal/app/payments": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":   {"internal/db", "internal/app/crash"},
@@ -87,10 +89,12 @@ var outside = map[string][]string{
 	"github.com/klauspost/compress":          {"internal/app/server"},
 	"golang.org/x/tools/txtar":               {"internal/gateways/gatewaystest"},
 	"github.com/pressly/goose/v3":            {"internal/db"},
-	"github.com/labstack/echo/v4":            {"internal/app/server", "internal/app/pages", "internal/app/api", "internal/app"},
+	"github.com/labstack/echo/v4":            {"internal/app/server", "internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app"},
 	"github.com/danielgtaylor/huma/v2":       {"internal/app/api"},
 	"github.com/a-h/templ":                   {"web/templates", "internal/app/server", "internal/app/pages"},
 	"github.com/alecthomas/kong":             {"cmd/checkout"},
+	"github.com/alexedwards/scs/v2":          {"internal/app/admin"},
+	"github.com/pquerna/otp":                 {"internal/app/auth"},
 	"github.com/alexedwards/argon2id":        {"internal/app/auth"},
 	"github.com/sony/gobreaker/v2":           {"internal/gateways"},
 	"github.com/jalaali/go-jalaali":          {"internal/app/i18n"},
@@ -99,7 +103,7 @@ var outside = map[string][]string{
 	"golang.org/x/text":                      {"internal/app/i18n", "internal/app/access"},
 	"golang.org/x/time":                      {"internal/app/server", "internal/app/access"},
 	"golang.org/x/net":                       {"internal/app/server"},
-	"rsc.io/qr":                              {"web/templates", "internal/app/pages"},
+	"rsc.io/qr":                              {"web/templates"},
 }
 
 type pkg struct {

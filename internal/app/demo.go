@@ -32,6 +32,7 @@ const (
 	demoDatabase = "checkout.db"
 	demoKey      = "secret.key"
 	demoAPIKey   = "api.key"
+	demoPassword = "admin.password"
 	// demoStaged stands there once every scene has been played. Without it the clock begins in the
 	// past: nothing was played yet, or somebody stopped us in the middle.
 	demoStaged = "staged"
@@ -99,7 +100,7 @@ func demoConfig(o DemoOptions, baseURL string) (Config, error) {
 
 // clearDemo removes what a demo makes, by name, and nothing else: --data may have been mistyped.
 func clearDemo(dir string) error {
-	for _, name := range []string{demoDatabase, demoDatabase + "-wal", demoDatabase + "-shm", demoDatabase + ".migrating", demoKey, demoAPIKey, demoStaged} {
+	for _, name := range []string{demoDatabase, demoDatabase + "-wal", demoDatabase + "-shm", demoDatabase + ".migrating", demoKey, demoAPIKey, demoPassword, demoStaged} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("throw away the old demo: %w", err)
 		}

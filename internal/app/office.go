@@ -33,15 +33,15 @@ func OpenOffice(ctx context.Context, cfg Config) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Office{cfg: cfg, db: store, access: newAccess(store, time.Now, slog.New(slog.DiscardHandler), nobody)}, nil
+	return &Office{cfg: cfg, db: store, access: newAccess(store, nil, time.Now, slog.New(slog.DiscardHandler), nobody)}, nil
 }
 
 // nobody spawns nothing: a command does its work before it ends.
 func nobody(func(context.Context)) bool { return false }
 
-func newAccess(store *db.DB, now func() time.Time, log *slog.Logger, spawn func(func(context.Context)) bool) *access.Access {
+func newAccess(store *db.DB, box *seal.Box, now func() time.Time, log *slog.Logger, spawn func(func(context.Context)) bool) *access.Access {
 	return access.New(access.Options{
-		DB: store, Passwords: auth.NewPasswords(), Random: rand.Reader, Log: log, Spawn: spawn, Now: now,
+		DB: store, Passwords: auth.NewPasswords(), Box: box, Random: rand.Reader, Log: log, Spawn: spawn, Now: now,
 	})
 }
 

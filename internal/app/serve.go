@@ -18,6 +18,8 @@ import (
 type ServeOptions struct {
 	NoMigrate bool
 	LogTo     io.Writer
+	// Setup is told the one-time set-up link when no operator exists. May be nil.
+	Setup func(url string) error
 }
 
 // Serve is the production server, until ctx ends.
@@ -40,9 +42,25 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 		// the collector's work.
 		debug.SetGCPercent(300)
 	}
+	if err := a.offerSetup(ctx, o.Setup); err != nil {
+		return errors.Join(err, a.Stop(ctx))
+	}
 	a.Start(ctx)
 	log.Info("serving", "addr", l.Addr().String(), "base_url", cfg.BaseURL, "database", a.db.Engine())
 	return a.Serve(ctx, l)
+}
+
+// offerSetup makes the link by which the first operator comes in. It goes to whoever started the
+// program, and into no log: who has it owns the installation.
+func (a *App) offerSetup(ctx context.Context, tell func(url string) error) error {
+	if tell == nil {
+		return nil
+	}
+	token, err := a.Access.NewSetup(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	return tell(a.cfg.BaseURL + "/admin/setup/" + token)
 }
 
 func newLog(to io.Writer, cfg Config) *slog.Logger {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,7 +15,10 @@ import (
 	"dargah/internal/db"
 )
 
-const demoSlug = "meybod"
+const (
+	demoSlug  = "meybod"
+	demoEmail = "owner@meybod.example"
+)
 
 // DemoLinks is what checkout demo prints.
 type DemoLinks struct {
@@ -24,6 +28,9 @@ type DemoLinks struct {
 	States    []DemoState `json:"states"`
 	Docs      string      `json:"docs"`
 	APIKey    string      `json:"api_key"`
+	Admin     string      `json:"admin"`
+	Email     string      `json:"admin_email"`
+	Password  string      `json:"admin_password"`
 	Data      string      `json:"data"`
 }
 
@@ -42,7 +49,10 @@ func (d DemoLinks) Text() string {
 	for _, s := range d.States {
 		fmt.Fprintf(&b, "%-19s %s\n", s.State, s.URL)
 	}
-	fmt.Fprintf(&b, "\nAPI documentation   %s\n", d.Docs)
+	fmt.Fprintf(&b, "\nAdmin               %s\n", d.Admin)
+	fmt.Fprintf(&b, "         email      %s\n", d.Email)
+	fmt.Fprintf(&b, "         password   %s\n", d.Password)
+	fmt.Fprintf(&b, "API documentation   %s\n", d.Docs)
 	fmt.Fprintf(&b, "API key (test)      %s\n", d.APIKey)
 	fmt.Fprintf(&b, "Data                %s (--fresh begins anew)\n\n", d.Data)
 	b.WriteString("Stop with Ctrl-C.")
@@ -62,8 +72,13 @@ func (a *App) stage(ctx context.Context, clock *demoClock, o DemoOptions) (DemoL
 	if err != nil {
 		return DemoLinks{}, fmt.Errorf("make an API key: %w", err)
 	}
+	password, err := a.demoLogin(ctx, o.Dir)
+	if err != nil {
+		return DemoLinks{}, fmt.Errorf("make a login: %w", err)
+	}
 	s := &stager{app: a, clock: clock, scope: payments.Scope{MerchantID: merchant.ID}, browser: newBrowser(a.Server)}
 	d := DemoLinks{URL: a.cfg.BaseURL, Docs: a.cfg.BaseURL + "/api/v1/docs", APIKey: secret, Data: o.Dir}
+	d.Admin, d.Email, d.Password = a.cfg.BaseURL+"/admin", demoEmail, password
 	defer clock.set(0)
 	for _, sc := range scenes() {
 		inv, err := s.find(ctx, sc)
@@ -105,6 +120,17 @@ func (a *App) demoMerchant(ctx context.Context) (checkout.Merchant, error) {
 	return a.Access.CreateMerchant(ctx, access.NewMerchant{
 		Name: "خانهٔ سفال میبد", Slug: demoSlug, Website: "https://meybodpottery.ir", Phone: "035 3235 4120",
 		Address: "یزد، میبد، بلوار قاضی میرحسین، پلاک ۱۸",
+	})
+}
+
+// demoLogin makes the owner's login with a random password, and returns the password.
+func (a *App) demoLogin(ctx context.Context, dir string) (string, error) {
+	return keep(filepath.Join(dir, demoPassword), func() (string, error) {
+		password := checkout.NewToken(rand.Reader)
+		_, err := a.Access.CreateUser(ctx, access.NewUser{
+			Email: demoEmail, Password: password, Merchant: demoSlug, Role: access.RoleOwner, Operator: true,
+		})
+		return password, err
 	})
 }
 

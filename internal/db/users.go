@@ -7,6 +7,8 @@ import (
 	"dargah/internal/app/checkout"
 )
 
+const userColumns = `users.id, email, password_hash, operator_at_ms, users.created_at_ms, totp_sealed, totp_at_ms, disabled_at_ms`
+
 // InsertUser stores a login. checkout.Conflict when the address is taken.
 func (tx *Tx) InsertUser(u *checkout.User) error {
 	var operator any
@@ -20,23 +22,32 @@ func (tx *Tx) InsertUser(u *checkout.User) error {
 
 // UserByEmail reads a login by its address in lower case. checkout.NotFound when there is none.
 func (tx *Tx) UserByEmail(email string) (*checkout.User, error) {
-	return tx.user(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE email = $1`, email)
+	return tx.user(`SELECT `+userColumns+` FROM users WHERE email = $1`, email)
 }
 
 // User reads a login by id. checkout.NotFound when there is none.
 func (tx *Tx) User(id string) (*checkout.User, error) {
-	return tx.user(`SELECT id, email, password_hash, operator_at_ms, created_at_ms FROM users WHERE id = $1`, id)
+	return tx.user(`SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
 func (tx *Tx) user(query, arg string) (*checkout.User, error) {
-	var u checkout.User
-	var operator sql.NullInt64
-	var created int64
-	err := tx.row(query, arg).Scan(&u.ID, &u.Email, &u.PasswordHash, &operator, &created)
+	u, err := scanUser(tx.row(query, arg))
 	if err := none("read user", err); err != nil {
 		return nil, err
 	}
+	return u, nil
+}
+
+func scanUser(row scanner, more ...any) (*checkout.User, error) {
+	var u checkout.User
+	var operator, totp, disabled sql.NullInt64
+	var created int64
+	to := [...]any{&u.ID, &u.Email, &u.PasswordHash, &operator, &created, &u.TOTPSealed, &totp, &disabled}
+	if err := row.Scan(append(to[:], more...)...); err != nil {
+		return nil, err
+	}
 	u.Operator, u.CreatedAt = operator.Valid, fromMS(created)
+	u.TOTPAt, u.DisabledAt = fromNullMS(totp), fromNullMS(disabled)
 	return &u, nil
 }
 
@@ -84,4 +95,54 @@ func (tx *Tx) Memberships(userID string) ([]checkout.Membership, error) {
 		list = append(list, m)
 	}
 	return list, rows.Err()
+}
+
+// Member is a user with a role at a merchant.
+type Member struct {
+	checkout.User
+	Role string
+}
+
+// Members lists the people of a merchant, by their addresses.
+func (tx *Tx) Members(merchantID string) ([]Member, error) {
+	rows, err := tx.query(`SELECT `+userColumns+`, m.role FROM memberships m JOIN users ON users.id = m.user_id WHERE m.merchant_id = $1 ORDER BY email`, merchantID)
+	if err != nil {
+		return nil, fmt.Errorf("list members: %w", err)
+	}
+	defer rows.Close()
+	var list []Member
+	for rows.Next() {
+		var m Member
+		u, err := scanUser(rows, &m.Role)
+		if err != nil {
+			return nil, fmt.Errorf("list members: %w", err)
+		}
+		m.User = *u
+		list = append(list, m)
+	}
+	return list, rows.Err()
+}
+
+// SetRole changes a user's role with a merchant. checkout.NotFound when they have none.
+func (tx *Tx) SetRole(m checkout.Membership) error {
+	n, err := tx.exec(`UPDATE memberships SET role = $1 WHERE user_id = $2 AND merchant_id = $3`, m.Role, m.UserID, m.MerchantID)
+	if err == nil && n != 1 {
+		err = checkout.NotFound
+	}
+	if err != nil {
+		return fmt.Errorf("set role: %w", err)
+	}
+	return nil
+}
+
+// DeleteMembership takes a user's role with a merchant away. checkout.NotFound when they have none.
+func (tx *Tx) DeleteMembership(userID, merchantID string) error {
+	n, err := tx.exec(`DELETE FROM memberships WHERE user_id = $1 AND merchant_id = $2`, userID, merchantID)
+	if err == nil && n != 1 {
+		err = checkout.NotFound
+	}
+	if err != nil {
+		return fmt.Errorf("delete membership: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,5 @@
-// Package access decides who may come in: API keys now, logins and their second factors beside
-// them. It stores hashes only; a secret is shown once, by whoever asked for it, and is nowhere
-// afterwards.
+// Package access decides who may come in: logins and their second factors, roles, API keys. It
+// stores hashes only; a secret is shown once, by whoever asked for it, and is nowhere afterwards.
 package access
 
 import (
@@ -11,6 +10,7 @@ import (
 
 	"dargah/internal/app/auth"
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
 
@@ -18,8 +18,10 @@ import (
 type Options struct {
 	DB        *db.DB
 	Passwords *auth.Passwords
-	Random    io.Reader
-	Log       *slog.Logger
+	// Box seals second factors. Nil in a command that needs none.
+	Box    *seal.Box
+	Random io.Reader
+	Log    *slog.Logger
 	// Spawn runs fn beside the request, on a context of the process; false when it is draining.
 	Spawn func(fn func(ctx context.Context)) bool
 	// Now is the clock.

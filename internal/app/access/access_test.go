@@ -14,6 +14,7 @@ import (
 	"dargah/internal/app/access"
 	"dargah/internal/app/auth"
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/seal"
 	"dargah/internal/db"
 	"dargah/internal/db/dbtest"
 )
@@ -33,7 +34,7 @@ func open(t *testing.T, url string) *room {
 	clock := func() time.Time { return r.now }
 	r.db = dbtest.Open(t, db.Options{URL: url, Now: clock})
 	r.Access = access.New(access.Options{
-		DB: r.db, Passwords: auth.NewPasswords(), Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Now: clock,
+		DB: r.db, Passwords: auth.NewPasswords(), Box: newBox(t), Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Now: clock,
 		Spawn: func(fn func(context.Context)) bool {
 			r.writes++
 			r.spawned.Go(func() { fn(context.Background()) })
@@ -42,6 +43,15 @@ func open(t *testing.T, url string) *room {
 	})
 	t.Cleanup(r.spawned.Wait)
 	return r
+}
+
+func newBox(t *testing.T) *seal.Box {
+	t.Helper()
+	box, err := seal.New(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
 }
 
 func each(t *testing.T, test func(t *testing.T, r *room)) {

@@ -173,6 +173,7 @@ type shop struct {
 	*house
 	bank  *bank
 	scope payments.Scope
+	slug  string
 	key   string
 }
 
@@ -188,7 +189,7 @@ func (h *house) shop(b *bank) *shop {
 	if err != nil {
 		h.Fatal(err)
 	}
-	s := &shop{house: h, bank: b, key: key, scope: payments.Scope{MerchantID: m.ID, Live: true}}
+	s := &shop{house: h, bank: b, key: key, slug: m.Slug, scope: payments.Scope{MerchantID: m.ID, Live: true}}
 	s.set("gardeshpay", "token_url", b.URL+"/gardeshpay/token", "verify_url", b.URL+"/gardeshpay/verify", "redirect_hosts", "127.0.0.1")
 	s.set("ghesta", "token", "canary-bearer", "pay_url", b.URL+"/ghesta/pay", "verify_url", b.URL+"/ghesta/verify", "installment_url", b.URL+"/installment/{code}?type=ghesta")
 	return s

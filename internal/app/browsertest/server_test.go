@@ -26,7 +26,10 @@ type demo struct {
 		State string `json:"state"`
 		URL   string `json:"url"`
 	} `json:"states"`
-	APIKey string `json:"api_key"`
+	APIKey   string `json:"api_key"`
+	Admin    string `json:"admin"`
+	Email    string `json:"admin_email"`
+	Password string `json:"admin_password"`
 }
 
 // away is `checkout serve` in live mode with the two vendors on another site: the server calls itself

@@ -19,6 +19,8 @@ const (
 	PrefixAccount  = "gwa_"
 	PrefixRefund   = "rfd_"
 	PrefixLetter   = "let_"
+	PrefixLogin    = "lgn_"
+	PrefixNote     = "nte_"
 )
 
 // IDDigits is how long an id is behind its prefix.

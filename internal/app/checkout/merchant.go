@@ -48,6 +48,24 @@ type User struct {
 	PasswordHash string
 	Operator     bool
 	CreatedAt    time.Time
+	// TOTPSealed is the second factor's secret, sealed; TOTPAt is when its owner proved it, zero while
+	// it is not in force.
+	TOTPSealed string
+	TOTPAt     time.Time
+	DisabledAt time.Time
+}
+
+// Login is one person on one device, from signing in to signing out.
+type Login struct {
+	ID, UserID string
+	MerchantID string // what they look at
+	Live       bool
+	Address    string
+	Agent      string // the browser's own word; untrusted text
+	CreatedAt  time.Time
+	SeenAt     time.Time
+	FreshAt    time.Time // when they last proved who they are
+	EndedAt    time.Time
 }
 
 // Membership is a user's role with a merchant: owner, staff or viewer.

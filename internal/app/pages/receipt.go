@@ -33,7 +33,7 @@ func (v *view) receipt() templates.Receipt {
 		out.AttemptState = string(a.Status)
 	}
 	out.Title = v.l.T("state.paid.title", "amount", out.Amount, "merchant", brand.Name)
-	out.QR, out.Modules = qrPath(v.base + "/i/" + inv.Token)
+	out.QR, out.Modules = templates.QR(v.base + "/i/" + inv.Token)
 	if a := v.last(); a != nil {
 		out.AttemptState = string(a.Status)
 	}

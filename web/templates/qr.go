@@ -1,4 +1,4 @@
-package pages
+package templates
 
 import (
 	"strconv"
@@ -37,9 +37,9 @@ func qrCode(text string) (*coding.Code, error) {
 	return plan.(*coding.Plan).Encode(enc) // says so if it does not fit
 }
 
-// qrPath draws a QR code as one SVG path of runs, and returns the viewBox it stands in. An address
+// QR draws a QR code as one SVG path of runs, and returns the viewBox it stands in. An address
 // too long for a code gives none: the receipt is whole without it.
-func qrPath(address string) (path, box string) {
+func QR(address string) (path, box string) {
 	code, err := qrCode(address)
 	if err != nil {
 		return "", ""

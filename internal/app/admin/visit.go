@@ -1,0 +1,191 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"dargah/internal/app/access"
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/app/payments"
+	"dargah/internal/app/server"
+	"dargah/internal/db"
+	"dargah/web/templates"
+)
+
+// visit is one request of one who is in.
+type visit struct {
+	who   access.Who
+	l     i18n.Locale
+	scope payments.Scope
+	shop  checkout.Merchant
+	right access.Right // with that shop
+	waits int          // how much of the shop's waits for a person
+	form  url.Values   // of a POST
+	query url.Values   // of the address, each name once
+}
+
+// guard is what every request of the admin passes: another site's forms are refused, the language is
+// settled, and whoever is not in is led to the door.
+func (a *Admin) guard(r Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r.Method != http.MethodGet && a.Server.CrossSite(c.Request()) {
+			return server.Fail(c, http.StatusForbidden, server.Way{Home: home, Locale: a.locale(c)})
+		}
+		if _, err := a.sessions.load(c); err != nil {
+			return err
+		}
+		if r.open != nil {
+			return r.open(a, c)
+		}
+		v, err := a.visit(c, r)
+		if errors.Is(err, checkout.Unauthed) {
+			return a.door(c)
+		}
+		if err == nil {
+			err = r.handle(a, c, v)
+		}
+		if err != nil && server.StatusOf(err) < http.StatusInternalServerError {
+			return server.Fail(c, server.StatusOf(err), server.Way{Home: home, Locale: a.locale(c)})
+		}
+		return err
+	}
+}
+
+// visit says who asks and about which shop, and refuses what is not theirs.
+func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
+	ctx := c.Request().Context()
+	login := a.sessions.manager.GetString(ctx, keyLogin)
+	if login == "" {
+		return nil, checkout.Unauthed
+	}
+	who, err := a.Access.WhoIs(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	v := &visit{who: who, l: a.locale(c)}
+	if v.query, err = server.ParseForm(c.Request().URL.RawQuery); err != nil {
+		return nil, echo.NewHTTPError(http.StatusBadRequest)
+	}
+	if r.Method != http.MethodGet {
+		if v.form, _, err = server.ReadForm(c); err != nil {
+			return nil, err
+		}
+	}
+	err = a.DB.View(ctx, func(tx *db.Tx) error { return a.place(tx, c, r, v) })
+	if err != nil {
+		return nil, err
+	}
+	if !r.Own && v.right < r.Right {
+		if v.right == access.None {
+			return nil, checkout.NotFound
+		}
+		return nil, checkout.Forbidden
+	}
+	return v, nil
+}
+
+// place settles the shop and the mode: an invoice's own where the address names one, else what the
+// login looks at. An invoice of a shop in which this person has no role is not there.
+func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
+	v.scope = payments.Scope{MerchantID: v.who.Login.MerchantID, Live: v.who.Login.Live}
+	if strings.HasPrefix(r.Path, home+"/invoices/:id") {
+		inv, err := tx.Invoice(c.Param("id"))
+		if err != nil {
+			return err
+		}
+		v.scope = payments.Scope{MerchantID: inv.MerchantID, Live: inv.Live}
+		if v.who.Right(inv.MerchantID) == access.None {
+			return checkout.NotFound
+		}
+	}
+	if v.who.Right(v.scope.MerchantID) == access.None || v.scope.MerchantID == "" {
+		v.scope.MerchantID = ""
+		shops, err := a.shops(tx, v)
+		if err != nil || len(shops) == 0 {
+			return err
+		}
+		v.scope.MerchantID = shops[0].ID
+	}
+	m, err := tx.Merchant(v.scope.MerchantID)
+	if err != nil {
+		return err
+	}
+	v.shop, v.right = *m, v.who.Right(m.ID)
+	v.waits, err = tx.CountWaiting(m.ID, v.scope.Live)
+	return err
+}
+
+// shops lists the merchants that this person may see.
+func (a *Admin) shops(tx *db.Tx, v *visit) ([]checkout.Merchant, error) {
+	all, err := tx.Merchants()
+	if err != nil {
+		return nil, err
+	}
+	var list []checkout.Merchant
+	for _, m := range all {
+		if v.who.Right(m.ID) > access.None {
+			list = append(list, m)
+		}
+	}
+	return list, nil
+}
+
+// door leads one who is not in to the login, and back afterwards.
+func (a *Admin) door(c echo.Context) error {
+	to := home + "/login"
+	if r := c.Request(); r.Method == http.MethodGet && r.URL.Path != home {
+		to += "?next=" + url.QueryEscape(local(r.URL.RequestURI()))
+	}
+	return c.Redirect(http.StatusSeeOther, to)
+}
+
+// locale is the language that the address asks for, which the browser then keeps; else the kept one.
+func (a *Admin) locale(c echo.Context) i18n.Locale {
+	kept, ok := i18n.ParseLocale(cookie(c, a.sessions.lang))
+	if !ok {
+		kept = i18n.FA
+	}
+	l := server.Locale(c, kept)
+	if l != kept && c.Request().Method == http.MethodGet && !c.Response().Committed && c.Response().Header().Get("Set-Cookie") == "" {
+		a.sessions.setCookie(c, a.sessions.lang, string(l), deviceLife)
+	}
+	return l
+}
+
+// desk fills the frame of a page.
+func (v *visit) desk(title, here, self string) templates.Desk {
+	d := templates.Desk{
+		Sheet: templates.Sheet{L: v.l, Title: title, Switch: self}, Shop: v.shop.Name, Test: !v.scope.Live, Here: here,
+		User: v.who.User.Email, Sections: v.sections(),
+	}
+	if v.shop.Name != "" {
+		d.Title = title + " · " + v.shop.Name
+	}
+	if v.waits > 0 {
+		d.Attention = number(v.l, v.waits)
+	}
+	if done := v.query.Get("done"); isDone(done) {
+		d.Done = v.l.T("admin.done." + done)
+	}
+	return d
+}
+
+func (v *visit) sections() []templates.Section {
+	var list []templates.Section
+	for _, s := range []struct {
+		templates.Section
+		right access.Right
+	}{
+		{templates.Section{Name: "account", Href: home + "/account", Icon: "person"}, access.None},
+	} {
+		if v.right >= s.right {
+			list = append(list, s.Section)
+		}
+	}
+	return list
+}

@@ -1,0 +1,90 @@
+package browsertest_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// desk is one page of the admin to look at.
+type desk struct {
+	name string
+	path string
+	// show leads from the page at path to what is meant, when that is more than an address.
+	show func(t *testing.T, b *tab)
+	// gate: before one is in.
+	gate bool
+}
+
+func desks(*demo) []desk {
+	return []desk{
+		{name: "login", path: "/admin/login", gate: true},
+		{name: "login-wrong", path: "/admin/login", gate: true, show: func(_ *testing.T, b *tab) {
+			b.fill("#email", "nobody@example.com")
+			b.fill("#password", "not the password")
+			b.submit("button")
+		}},
+		{name: "account", path: "/admin/account"},
+		{name: "factor", path: "/admin/account/factor"},
+		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {
+			b.fill("#password", "not the password")
+			b.fill("#new_password", "some other password")
+			b.submit("form[action$='/password'] button")
+		}},
+	}
+}
+
+// signIn comes in as the demo's owner, through the door.
+func (b *tab) signIn(d *demo, locale string) {
+	b.t.Helper()
+	b.goTo(d.URL + "/admin/login?lang=" + locale)
+	b.fill("#email", d.Email)
+	b.fill("#password", d.Password)
+	b.submit("button")
+	if !strings.HasPrefix(b.address(), d.Admin) || strings.Contains(b.address(), "login") {
+		b.t.Fatalf("not in: %s\n%s", b.address(), b.text())
+	}
+}
+
+// TestAdmin_Pages looks at every page of the admin in both languages and both schemes, on a phone and
+// on a desk, as axe and a finger meet them.
+func TestAdmin_Pages(t *testing.T) {
+	d := startDemo(t)
+	for _, locale := range []string{"fa", "en"} {
+		t.Run(locale, func(t *testing.T) {
+			b := open(t, screen{locale: locale, width: 360, scripts: true})
+			in := false
+			for _, p := range desks(d) {
+				if !p.gate && !in {
+					b.signIn(d, locale)
+					in = true
+				}
+				b.goTo(d.URL + p.path + "?lang=" + locale)
+				if p.show != nil {
+					p.show(t, b)
+				}
+				ask[any](b, "document.fonts.ready.then(() => null)")
+				b.isDesk(p, locale)
+				sc := scene{name: "admin-" + p.name, dark: true}
+				b.light(sc, locale)
+				b.wide(sc, locale)
+				b.darkened(sc, locale)
+				b.quiet()
+			}
+			b.alone(d.URL)
+		})
+	}
+}
+
+func (b *tab) isDesk(p desk, locale string) {
+	b.t.Helper()
+	type page struct {
+		Lang, Dir, Title string
+		Headlines        int
+		Untranslated     bool
+	}
+	got := ask[page](b, `({Lang: document.documentElement.lang, Dir: document.documentElement.dir, Title: document.title,
+		Headlines: document.querySelectorAll('h1').length, Untranslated: /\[[a-z_]+\.[a-z_.]+\]|\{[a-z_]+\}/.test(document.body.innerText)})`)
+	if got.Lang != locale || got.Title == "" || got.Headlines != 1 || got.Untranslated {
+		b.t.Fatalf("%s is %+v\n%s", p.name, got, b.text())
+	}
+}
