@@ -144,7 +144,9 @@ func (w *writer) run(c *call) {
 		}
 		c.exited = true
 	}()
-	c.err = c.fn(tx)
+	if c.err = c.fn(tx); c.err == nil {
+		c.err = tx.writeActs()
+	}
 	c.woken = tx.woken
 	returned = true
 	if fatalSQLite(c.err) && w.st.broken == nil {

@@ -61,17 +61,25 @@ func (tx *Tx) EventsOfInvoice(invoiceID string, before int64, limit int) ([]chec
 	defer rows.Close()
 	var list []checkout.Event
 	for rows.Next() {
-		var e checkout.Event
-		var created int64
-		err := rows.Scan(&e.InvoiceID, &e.Sequence, &e.AttemptID, &e.Type, &e.Actor, &e.RequestID, &e.GatewayID, &e.Data, &created)
+		e, err := scanEvent(rows)
 		if err != nil {
 			return nil, fmt.Errorf("list events: %w", err)
 		}
-		e.CreatedAt = fromMS(created)
-		e.ID = EventID(e.InvoiceID, e.Sequence)
 		list = append(list, e)
 	}
 	return list, rows.Err()
+}
+
+// scanEvent reads eventColumns, and what stands before them into more.
+func scanEvent(row scanner, more ...any) (checkout.Event, error) {
+	var e checkout.Event
+	var created int64
+	err := row.Scan(append(more, &e.InvoiceID, &e.Sequence, &e.AttemptID, &e.Type, &e.Actor, &e.RequestID, &e.GatewayID, &e.Data, &created)...)
+	if err != nil {
+		return e, err
+	}
+	e.CreatedAt, e.ID = fromMS(created), EventID(e.InvoiceID, e.Sequence)
+	return e, nil
 }
 
 // CountEvents counts an attempt's events of one type, to bound what a repeated callback can write.

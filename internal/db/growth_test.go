@@ -30,10 +30,11 @@ func BenchmarkLists(b *testing.B) {
 	middle := db.InvoiceQuery{BeforeAt: time.UnixMilli(int64(growthBegan + count/2*1000)), BeforeID: growthID("inv", count/2)}
 	invoices := map[string]db.InvoiceQuery{
 		"newest": {}, "middle": middle, "open": {Status: "open"}, "review": {Status: "review"}, "paid": {Status: "paid"},
-		"reference": {Reference: fmt.Sprint("R", count/3)}, "number": {Exact: strconv.Itoa(count / 3)}, "gateway": {Gateway: "ghesta"},
+		"reference": {Reference: fmt.Sprint("R", count/3), Named: &db.Named{Words: []string{fmt.Sprint("r", count/3)}}}, "number": {Named: &db.Named{Words: []string{strconv.Itoa(count / 3)}}},
+		"name": {Named: &db.Named{Words: []string{"customer"}}}, "gateway": {Gateway: "ghesta"},
 		"hour": {From: middle.BeforeAt.Add(-time.Hour), To: middle.BeforeAt},
 	}
-	for _, name := range []string{"newest", "middle", "open", "review", "paid", "reference", "number", "gateway", "hour"} {
+	for _, name := range []string{"newest", "middle", "open", "review", "paid", "reference", "number", "name", "gateway", "hour"} {
 		q := invoices[name]
 		q.MerchantID, q.Live, q.Limit = "mer_1", true, 51
 		b.Run(name, func(b *testing.B) {
@@ -114,6 +115,8 @@ var growthTexts = []string{
 ` + growthRows + `SELECT printf('inv_%025d', n), 'mer_1', 1, n, 't' || n, status, 1500000 + n, 'Order ' || n, 'R' || n, 'Customer', '09121234567',
   'gardeshpay,ghesta', 'fa', at, at + 604800000, CASE WHEN status = 'paid' THEN at + 60000 END, CASE WHEN status = 'paid' THEN printf('att_%025d', n) END,
   CASE WHEN status = 'open' THEN 0 ELSE 1 END, 8, 'hash' FROM s`,
+	`INSERT INTO search_terms (shop, term, number) ` + growthRows + `SELECT 2, 'r' || n, n FROM s UNION ALL SELECT 2, 'customer', n FROM s`,
+	`INSERT INTO feed (shop, position, number, first_sequence, last_sequence) ` + growthRows + `SELECT 2, n + 1, n, 1, 8 FROM s`,
 	`INSERT INTO attempts (id, invoice_id, gateway, status, amount_rial, wire_amount, unit, verify_url, verify_host, window_ms, our_number, callback_token,
   tracking_number, ref_number, card_mask, created_at_ms, abandon_at_ms, returned_at_ms, verified_at_ms)
 ` + growthRows + `SELECT printf('att_%025d', n), printf('inv_%025d', n), 'gardeshpay', CASE status WHEN 'paid' THEN 'paid' WHEN 'review' THEN 'needs_review' ELSE 'abandoned' END,

@@ -41,7 +41,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 	if err != nil {
 		return fmt.Errorf("insert invoice: %w", err)
 	}
-	return nil
+	return tx.happened(inv, 0)
 }
 
 // Invoice reads one invoice with its payment. checkout.NotFound when there is none.
@@ -149,7 +149,7 @@ WHERE id = $8 AND status = $9 AND event_seq = $10`,
 	if n != 1 {
 		return fmt.Errorf("save invoice %s: moved meanwhile: %w", inv.ID, checkout.Conflict)
 	}
-	return nil
+	return tx.happened(inv, fromSeq)
 }
 
 // EditInvoice writes what a merchant may change of an open invoice.
@@ -179,9 +179,10 @@ type InvoiceQuery struct {
 	Live       bool
 	Status     string
 	Gateway    string // an attempt of it was made, or it is among the invoice's
-	Reference  string
-	Exact      string // number, reference or id
-	From, To   time.Time
+	Reference  string // exactly
+	// Named is what to look for; nil for everything.
+	Named    *Named
+	From, To time.Time
 	// BeforeAt and BeforeID are the last row of the page before; zero for the first page.
 	BeforeAt time.Time
 	BeforeID string
@@ -192,6 +193,9 @@ type InvoiceQuery struct {
 func (tx *Tx) Invoices(q InvoiceQuery) ([]checkout.Invoice, error) {
 	w := where{}
 	from := q.from(&w)
+	if q.Reference != "" {
+		w.add("reference = ?", q.Reference)
+	}
 	w.add("merchant_id = ?", q.MerchantID)
 	w.add("live = ?", bit(q.Live))
 	if q.Status != "" {
@@ -237,32 +241,6 @@ func (tx *Tx) Invoices(q InvoiceQuery) ([]checkout.Invoice, error) {
 		}
 	}
 	return list, nil
-}
-
-// from is where a list reads. What is looked for by a name is found first, each name by its own index,
-// and CROSS keeps it first: otherwise SQLite reads the newest until it has met it.
-func (q *InvoiceQuery) from(w *where) string {
-	var names []string
-	by := func(condition string, value any) {
-		names = append(names, w.numbered(`SELECT id AS found FROM invoices WHERE merchant_id = ? AND live = ? AND `+condition, q.MerchantID, bit(q.Live), value))
-	}
-	if q.Exact != "" {
-		by(`reference = ? AND reference <> ''`, q.Exact)
-		by(`id = ?`, q.Exact)
-		if number, err := strconv.ParseInt(q.Exact, 10, 64); err == nil {
-			by(`number = ?`, number)
-		}
-	} else if q.Reference != "" {
-		by(`reference = ? AND reference <> ''`, q.Reference)
-	}
-	if q.Reference != "" {
-		w.add("reference = ?", q.Reference)
-	}
-	if len(names) == 0 {
-		return ` FROM invoices`
-	}
-	w.add("id = found")
-	return ` FROM (` + strings.Join(names, ` UNION `) + `) AS named CROSS JOIN invoices`
 }
 
 // ExpiringInvoices lists ids of open invoices whose time has passed, oldest first.

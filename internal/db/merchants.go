@@ -18,7 +18,10 @@ func (tx *Tx) InsertMerchant(m *checkout.Merchant) error {
 	m.Revision = newRevision()
 	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
 		m.ID, m.Slug, m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.Revision, ms(m.CreatedAt))
-	return one("insert merchant", n, err)
+	if err := one("insert merchant", n, err); err != nil {
+		return err
+	}
+	return tx.insertFeeds(m.ID)
 }
 
 // UpdateMerchant writes a merchant's own words and sets its Revision anew. checkout.NotFound when

@@ -463,6 +463,12 @@ func TestInvoices_Filters(t *testing.T) {
 		})
 		test := s.newInvoice(func(i *checkout.Invoice) { i.Live = false })
 		foreign := s.newInvoice(func(i *checkout.Invoice) { i.MerchantID = "mer_other" })
+		s.must(func(tx *db.Tx) error {
+			return errors.Join(
+				tx.SetTerms(named, []string{"old"}, []string{"1024", "سارا", "احمدی"}), tx.SetTerms(plain, nil, []string{"سارا", "ahmadi"}),
+				tx.SetTerms(foreign, nil, []string{"سارا"}), tx.SetTerms(test, nil, []string{"سارا"}),
+			)
+		})
 		for name, c := range map[string]struct {
 			q    db.InvoiceQuery
 			want []*checkout.Invoice
@@ -471,14 +477,20 @@ func TestInvoices_Filters(t *testing.T) {
 			"status":            {db.InvoiceQuery{Status: "canceled"}, []*checkout.Invoice{canceled}},
 			"gateway":           {db.InvoiceQuery{Gateway: "ghesta"}, []*checkout.Invoice{canceled, named}},
 			"reference":         {db.InvoiceQuery{Reference: "1024"}, []*checkout.Invoice{named}},
-			"exact, reference":  {db.InvoiceQuery{Exact: "1024"}, []*checkout.Invoice{named}},
-			"exact, number":     {db.InvoiceQuery{Exact: plain.Number}, []*checkout.Invoice{plain}},
-			"exact, id":         {db.InvoiceQuery{Exact: canceled.ID}, []*checkout.Invoice{canceled}},
-			"exact, wildcard":   {db.InvoiceQuery{Exact: "%"}, nil},
+			"exact, reference":  {db.InvoiceQuery{Named: &db.Named{Words: []string{"1024"}}}, []*checkout.Invoice{named}},
+			"exact, number":     {db.InvoiceQuery{Named: &db.Named{Words: []string{plain.Number}}}, []*checkout.Invoice{plain}},
+			"exact, id":         {db.InvoiceQuery{Named: &db.Named{ID: canceled.ID}}, []*checkout.Invoice{canceled}},
+			"exact, wildcard":   {db.InvoiceQuery{Named: &db.Named{Words: []string{"%"}}}, nil},
+			"a word":            {db.InvoiceQuery{Named: &db.Named{Words: []string{"سارا"}}}, []*checkout.Invoice{named, plain}},
+			"two words":         {db.InvoiceQuery{Named: &db.Named{Words: []string{"سارا", "احم"}}}, []*checkout.Invoice{named}},
+			"a beginning":       {db.InvoiceQuery{Named: &db.Named{Words: []string{"ahm"}}}, []*checkout.Invoice{plain}},
+			"a short beginning": {db.InvoiceQuery{Named: &db.Named{Words: []string{"ah"}}}, nil},
+			"a middle":          {db.InvoiceQuery{Named: &db.Named{Words: []string{"hmadi"}}}, nil},
+			"a word in a state": {db.InvoiceQuery{Status: "canceled", Named: &db.Named{Words: []string{"سارا"}}}, nil},
 			"from":              {db.InvoiceQuery{From: moneyTime}, []*checkout.Invoice{canceled, named}},
 			"to":                {db.InvoiceQuery{To: moneyTime}, []*checkout.Invoice{named, plain}},
-			"another's number":  {db.InvoiceQuery{Exact: foreign.Number}, nil},
-			"the other mode":    {db.InvoiceQuery{Exact: test.ID}, nil},
+			"another's number":  {db.InvoiceQuery{Named: &db.Named{Words: []string{foreign.Number}}}, nil},
+			"the other mode":    {db.InvoiceQuery{Named: &db.Named{ID: test.ID}}, nil},
 		} {
 			c.q.MerchantID, c.q.Live, c.q.Limit = pottery, true, 10
 			var got []checkout.Invoice

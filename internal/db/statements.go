@@ -51,8 +51,12 @@ func forSQLite(query string) string {
 	return strings.ReplaceAll(query, " FOR UPDATE", "")
 }
 
-// forPostgres drops SQLite's word about where rows live.
-func forPostgres(query string) string { return strings.ReplaceAll(query, ") WITHOUT ROWID", ")") }
+// forPostgres drops SQLite's word about where rows live, and says that text is compared byte by byte,
+// as SQLite does without being told.
+func forPostgres(query string) string {
+	query = strings.ReplaceAll(query, ") WITHOUT ROWID", ")")
+	return strings.ReplaceAll(query, `/* COLLATE "C" */`, `COLLATE "C"`)
+}
 
 func (s *statements) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
 	if s.broken != nil {

@@ -72,6 +72,11 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertEvents":       func(tx *db.Tx) error { e := *s.event; e.Sequence++; return tx.InsertEvents([]checkout.Event{e}) },
 		"EventsOfInvoice":    func(tx *db.Tx) error { return one(tx.EventsOfInvoice(inv.ID, 0, 9)) },
 		"CountEvents":        func(tx *db.Tx) error { return one(tx.CountEvents(inv.ID, a.ID, "x")) },
+		"Feed": func(tx *db.Tx) error {
+			_, _, err := tx.Feed(db.FeedQuery{MerchantID: pottery, Live: true, Limit: 9})
+			return err
+		},
+		"PlaceOf":  func(tx *db.Tx) error { return one(tx.PlaceOf(inv, 1)) },
 		"InsertRefund": func(tx *db.Tx) error {
 			return tx.InsertRefund(&checkout.Refund{ID: "rfd_2", InvoiceID: s.paid.ID, Amount: 1, Refunded: 1, CreatedAt: moneyTime})
 		},
@@ -232,7 +237,7 @@ func TestWatch_NoFailureIsLost(t *testing.T) {
 		var names []string
 		for i := range reflect.TypeFor[*db.Tx]().NumMethod() {
 			name := reflect.TypeFor[*db.Tx]().Method(i).Name
-			if !slices.Contains([]string{"Now", "Exec", "Int", "Text", "OpenRows"}, name) {
+			if !slices.Contains([]string{"Now", "SetTerms", "Exec", "Int", "Text", "OpenRows"}, name) {
 				names = append(names, name)
 			}
 		}

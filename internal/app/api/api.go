@@ -30,6 +30,7 @@ type Engine interface {
 	Invoices
 	Attempts
 	Refunds
+	Events
 	// PaymentURL is the payment link of an invoice.
 	PaymentURL(inv *checkout.Invoice) string
 }
@@ -43,6 +44,11 @@ type Invoices interface {
 	CancelInvoice(ctx context.Context, s payments.Scope, id string, by checkout.Actor, once *payments.Once) (checkout.Invoice, *payments.Replay, error)
 	InvoiceAttempts(ctx context.Context, s payments.Scope, invoiceID string) ([]checkout.Attempt, error)
 	InvoiceEvents(ctx context.Context, s payments.Scope, invoiceID, cursor string, limit int) ([]checkout.Event, string, error)
+}
+
+// Events is the engine's part about all that happened.
+type Events interface {
+	Events(ctx context.Context, s payments.Scope, f payments.EventFilter) ([]checkout.Event, string, error)
 }
 
 // Refunds is the engine's part about refunds.
@@ -105,7 +111,7 @@ func Mount(e *echo.Echo, o Options) (*API, error) {
 	g := e.Group(Prefix)
 	config := huma.Config{OpenAPI: describe(o.BaseURL)}
 	h := humaecho.NewWithGroup(e, g, config)
-	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes())
+	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes(), a.eventRoutes())
 	for i := range a.routes {
 		r := &a.routes[i]
 		r.document(h.OpenAPI())

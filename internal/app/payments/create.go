@@ -71,5 +71,8 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 		return inv, err
 	}
 	crash.At("create.row-in")
+	if err := findable(tx, nil, &inv); err != nil {
+		return inv, err
+	}
 	return inv, tx.InsertEvents(s.events)
 }

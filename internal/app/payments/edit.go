@@ -28,6 +28,7 @@ func (e *Engine) UpdateInvoice(ctx context.Context, sc Scope, id string, ch Invo
 		if slices.ContainsFunc(attempts, func(a checkout.Attempt) bool { return a.Status.Out() }) {
 			return checkout.Fail(checkout.Conflict, "error.attempt_out")
 		}
+		before := *s.inv
 		changed := apply(s.inv, ch)
 		if err := validate(s.inv, tx.Now()); err != nil {
 			return err
@@ -37,6 +38,9 @@ func (e *Engine) UpdateInvoice(ctx context.Context, sc Scope, id string, ch Invo
 				return err
 			}
 			crash.At("edit.in")
+			if err := findable(tx, &before, s.inv); err != nil {
+				return err
+			}
 			// The names of the fields only: their values may be personal data, which events never hold.
 			data := facts{"fields": changed}
 			if slices.Contains(changed, "amount") {

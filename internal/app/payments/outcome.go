@@ -59,6 +59,9 @@ func (s *step) paidBy(a *checkout.Attempt) error {
 		return err
 	}
 	crash.At("pay.event-in")
+	if err := findableBy(s.tx, s.inv, a); err != nil {
+		return err
+	}
 	return s.passSeat()
 }
 

@@ -125,7 +125,7 @@ type InvoiceFilter struct {
 	Status    string
 	Gateway   string
 	Reference string
-	Query     string // a number, reference or id, exactly
+	Query     string // a number, id or tracking number, or the beginnings of words: see terms
 	From, To  time.Time
 	Limit     int // 1 to 100
 	Cursor    string

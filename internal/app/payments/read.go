@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
 	"dargah/internal/db"
 )
 
@@ -77,12 +78,20 @@ func (e *Engine) Invoices(ctx context.Context, sc Scope, f InvoiceFilter) ([]che
 	if err := v.err(); err != nil {
 		return nil, "", err
 	}
+	var by *db.Named
+	if f.Query != "" {
+		if by = named(f.Query); by == nil {
+			return nil, "", nil
+		}
+	} else if whole := cut(i18n.FoldText(f.Reference)); whole != "" {
+		by = &db.Named{Words: []string{whole}} // the candidates; the reference itself is compared as it is
+	}
 	var list []checkout.Invoice
 	err := e.DB.View(ctx, func(tx *db.Tx) error {
 		var err error
 		list, err = tx.Invoices(db.InvoiceQuery{
 			MerchantID: sc.MerchantID, Live: sc.Live, Status: f.Status, Gateway: f.Gateway, Reference: f.Reference,
-			Exact: f.Query, From: f.From, To: f.To, BeforeAt: at, BeforeID: id, Limit: f.Limit + 1,
+			Named: by, From: f.From, To: f.To, BeforeAt: at, BeforeID: id, Limit: f.Limit + 1,
 		})
 		return err
 	})

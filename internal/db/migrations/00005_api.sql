@@ -12,3 +12,41 @@ CREATE TABLE refunds (
   created_at_ms BIGINT NOT NULL,
   PRIMARY KEY (invoice_id, id)
 ) WITHOUT ROWID;
+
+-- A merchant in one mode: a small number for it, since it stands in many rows, and the last place
+-- given out in its feed. The row is locked from the moment a transaction takes places, as the last
+-- thing it does, until it has ended: so places are in the order of commits, and nobody who reads on
+-- from a place can miss one that comes later.
+CREATE TABLE feeds (
+  merchant_id   TEXT   NOT NULL REFERENCES merchants (id),
+  live          BIGINT NOT NULL CHECK (live IN (0, 1)),
+  shop          BIGINT NOT NULL UNIQUE,
+  last_position BIGINT NOT NULL,
+  PRIMARY KEY (merchant_id, live)
+) WITHOUT ROWID;
+INSERT INTO feeds (merchant_id, live, shop, last_position)
+SELECT id, 0, 2 * ROW_NUMBER() OVER (ORDER BY id) - 1, 0 FROM merchants
+UNION ALL SELECT id, 1, 2 * ROW_NUMBER() OVER (ORDER BY id), 0 FROM merchants;
+
+-- One row for what one transaction made happen to one invoice. The invoice is named by its number,
+-- which is a tenth of its id.
+CREATE TABLE feed (
+  shop           BIGINT NOT NULL,
+  position       BIGINT NOT NULL,
+  number         BIGINT NOT NULL,
+  first_sequence BIGINT NOT NULL,
+  last_sequence  BIGINT NOT NULL,
+  PRIMARY KEY (shop, position)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX feed_of_invoice ON feed (shop, number, last_sequence);
+
+-- What an invoice is found by, folded: reference, words of the name, mobile, email, the bank's
+-- reference. Compared byte by byte, so that a prefix is a range.
+CREATE TABLE search_terms (
+  shop   BIGINT NOT NULL,
+  term   TEXT /* COLLATE "C" */ NOT NULL,
+  number BIGINT NOT NULL,
+  PRIMARY KEY (shop, term, number)
+) WITHOUT ROWID;
+-- Its work is done by the terms.
+DROP INDEX invoices_reference;

@@ -1,0 +1,98 @@
+package payments
+
+import (
+	"slices"
+	"strings"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/internal/db"
+	"dargah/internal/gateways"
+)
+
+const (
+	maxTerm  = 64 // letters of a term that are stored and compared
+	maxWords = 8  // of a name that are stored, and of a question that are asked
+)
+
+// terms are what an invoice is found by, besides its number, its id and the tracking numbers of its
+// attempts, which have indexes of their own: the reference whole and by words, the words of the
+// customer's name, the mobile, the email. All folded, each once.
+func terms(inv *checkout.Invoice) []string {
+	var list []string
+	add := func(term string) {
+		if term = cut(term); term != "" && !slices.Contains(list, term) {
+			list = append(list, term)
+		}
+	}
+	reference := i18n.FoldText(inv.Reference)
+	add(reference)
+	for _, word := range words(reference) {
+		add(word)
+	}
+	for _, word := range words(i18n.FoldText(inv.Customer.Name)) {
+		add(word)
+	}
+	add(inv.Customer.Mobile)
+	add(i18n.FoldText(inv.Customer.Email))
+	return list
+}
+
+// findable writes an invoice's terms down; before is what it was until now, nil for a new one.
+func findable(tx *db.Tx, before, inv *checkout.Invoice) error {
+	var gone []string
+	come := terms(inv)
+	if before != nil {
+		gone = terms(before)
+	}
+	kept := func(term string) bool { return slices.Contains(gone, term) && slices.Contains(come, term) }
+	remove := slices.DeleteFunc(slices.Clone(gone), kept)
+	add := slices.DeleteFunc(slices.Clone(come), kept)
+	if len(remove)+len(add) == 0 {
+		return nil
+	}
+	return tx.SetTerms(inv, remove, add)
+}
+
+// findableBy adds the bank's own reference, which the customer has from the bank; the tracking number
+// is found among the references.
+func findableBy(tx *db.Tx, inv *checkout.Invoice, a *checkout.Attempt) error {
+	if a.RefNumber == "" || a.RefNumber == a.TrackingNumber {
+		return nil
+	}
+	return tx.SetTerms(inv, nil, []string{cut(i18n.FoldText(a.RefNumber))})
+}
+
+// named reads what somebody typed; nil when it cannot be found, since there is nothing in it.
+func named(query string) *db.Named {
+	query = strings.TrimSpace(i18n.CleanText(query))
+	n := &db.Named{Words: words(i18n.FoldText(query))}
+	if mobile, err := i18n.FoldMobile(query); err == nil {
+		n.Words = []string{mobile}
+	}
+	for i := range n.Words {
+		n.Words[i] = cut(n.Words[i])
+	}
+	if strings.HasPrefix(query, checkout.PrefixInvoice) {
+		n.ID = query
+	}
+	if number := i18n.FoldDigits(query); reference(number) {
+		n.Canonical = gateways.Canonical(number)
+	}
+	if len(n.Words) == 0 {
+		return nil
+	}
+	return n
+}
+
+func words(folded string) []string {
+	list := strings.Fields(folded)
+	return list[:min(len(list), maxWords)]
+}
+
+func cut(term string) string {
+	if r := []rune(term); len(r) > maxTerm {
+		return strings.TrimSpace(string(r[:maxTerm]))
+	}
+	return term
+}

@@ -1,0 +1,101 @@
+package db
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dargah/internal/app/checkout"
+)
+
+// mostNamed bounds how many invoices one word may find before the other conditions are asked, so that
+// a common name costs no more in a database of millions. The newest are found first.
+const mostNamed = 10_000
+
+// Named is what an invoice is looked for by. Words are folded, and so is what they are compared with.
+type Named struct {
+	Words     []string // all of them, each exactly or, from three letters on, as a beginning
+	ID        string
+	Canonical string // a tracking number
+}
+
+// SetTerms says what an invoice is found by from now on: the words to add, and those that are over.
+// They are written with the invoice's events, before the commit.
+func (tx *Tx) SetTerms(inv *checkout.Invoice, remove, add []string) error {
+	a, err := tx.act(inv)
+	if err != nil {
+		return err
+	}
+	a.remove, a.add = append(a.remove, remove...), append(a.add, add...)
+	return nil
+}
+
+func (tx *Tx) writeTerms(shop int64, a *act) error {
+	for _, term := range a.remove {
+		if slices.Contains(a.add, term) {
+			continue
+		}
+		if _, err := tx.exec(`DELETE FROM search_terms WHERE shop = $1 AND term = $2 AND number = $3`, shop, term, a.number); err != nil {
+			return fmt.Errorf("remove search term: %w", err)
+		}
+	}
+	if len(a.add) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 3*len(a.add))
+	for _, term := range a.add {
+		args = append(args, shop, term, a.number)
+	}
+	_, err := tx.exec(`INSERT INTO search_terms (shop, term, number) VALUES `+rowsOf(len(a.add), 3)+` ON CONFLICT DO NOTHING`, args...)
+	if err != nil {
+		return fmt.Errorf("insert search terms: %w", err)
+	}
+	return nil
+}
+
+// from is where a list of invoices reads. What is looked for by a name is found first, each name by an
+// index, and CROSS keeps it first: otherwise SQLite reads the newest until it has met it.
+func (q *InvoiceQuery) from(w *where) string {
+	if q.Named == nil {
+		return ` FROM invoices`
+	}
+	n := q.Named
+	var names []string
+	by := func(text string, args ...any) { names = append(names, w.numbered(text, args...)) }
+	if len(n.Words) > 0 {
+		names = append(names, `SELECT found FROM (`+q.words(w)+`) AS words`)
+	}
+	if n.ID != "" {
+		by(`SELECT number AS found FROM invoices WHERE merchant_id = ? AND live = ? AND id = ?`, q.MerchantID, bit(q.Live), n.ID)
+	}
+	if len(n.Words) == 1 {
+		if number, err := strconv.ParseInt(n.Words[0], 10, 64); err == nil && number > 0 {
+			by(`SELECT number AS found FROM invoices WHERE merchant_id = ? AND live = ? AND number = ?`, q.MerchantID, bit(q.Live), number)
+		}
+	}
+	if n.Canonical != "" {
+		by(`SELECT i.number AS found FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id JOIN invoices i ON i.id = a.invoice_id
+WHERE r.canonical = ? AND r.bound = 1 AND i.merchant_id = ? AND i.live = ?`, n.Canonical, q.MerchantID, bit(q.Live))
+	}
+	if len(names) == 0 {
+		return ` FROM invoices`
+	}
+	w.add("number = found")
+	return ` FROM (` + strings.Join(names, ` UNION `) + `) AS named CROSS JOIN invoices`
+}
+
+// words finds the numbers of the invoices that have all words.
+func (q *InvoiceQuery) words(w *where) string {
+	const found = `SELECT number AS found FROM search_terms WHERE shop = (SELECT shop FROM feeds WHERE merchant_id = ? AND live = ?) AND `
+	var all []string
+	for i, word := range q.Named.Words {
+		exact := w.numbered(`SELECT found FROM (`+found+`term = ? ORDER BY number DESC LIMIT `+strconv.Itoa(mostNamed)+`) AS exact`+strconv.Itoa(i), q.MerchantID, bit(q.Live), word)
+		if len([]rune(word)) >= 3 {
+			exact += w.numbered(` UNION SELECT found FROM (`+found+`term >= ? AND term < ? LIMIT `+strconv.Itoa(mostNamed)+`) AS begun`+strconv.Itoa(i),
+				q.MerchantID, bit(q.Live), word, word+"\U0010FFFF")
+		}
+		all = append(all, `SELECT found FROM (`+exact+`) AS word`+strconv.Itoa(i))
+	}
+	return strings.Join(all, ` INTERSECT `)
+}
