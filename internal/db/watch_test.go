@@ -76,7 +76,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 			_, _, err := tx.Feed(db.FeedQuery{MerchantID: pottery, Live: true, Limit: 9})
 			return err
 		},
-		"PlaceOf":  func(tx *db.Tx) error { return one(tx.PlaceOf(inv, 1)) },
+		"PlaceOf": func(tx *db.Tx) error { return one(tx.PlaceOf(inv, 1)) },
 		"InsertRefund": func(tx *db.Tx) error {
 			return tx.InsertRefund(&checkout.Refund{ID: "rfd_2", InvoiceID: s.paid.ID, Amount: 1, Refunded: 1, CreatedAt: moneyTime})
 		},
