@@ -63,6 +63,21 @@ func TestEvidence_BrokenOff(t *testing.T) {
 	if a := gateways.Evidence(gateways.Response{}, never, redact); a.Sent || a.Unheard {
 		t.Errorf("never left: %+v", a)
 	}
+	cause := errors.New("cause")
+	if e := gateways.Trouble(gateways.Response{}, cause, "c", "words", redact); !errors.Is(e, cause) || e.Error() != "start: cause" || e.Message != "words" {
+		t.Errorf("trouble: %+v", e)
+	}
+	if e := gateways.Trouble(gateways.Response{}, nil, "c", "words", redact); e.Error() != "start: words" {
+		t.Errorf("trouble: %v", e)
+	}
+	for code, err := range map[string]error{"undocumented_answer": oversize, "unreachable": never, "no_answer": broken} {
+		if e := gateways.CallTrouble(gateways.Response{}, err, redact); e.Code != code || !e.Trouble || !errors.Is(e, err) {
+			t.Errorf("%v is %q", err, e.Code)
+		}
+	}
+	if e := gateways.CallTrouble(gateways.Response{}, cause, redact); e.Code != "no_answer" {
+		t.Errorf("%v is %q", cause, e.Code)
+	}
 	if e := gateways.Trouble(gateways.Response{}, nil, "c", "s3cret "+strings.Repeat("v", 600), redact); len(e.Message) != 500 || e.Body != e.Message || strings.Contains(e.Message, "s3cret") || e.Err == nil {
 		t.Errorf("trouble: %+v", e)
 	}

@@ -30,7 +30,7 @@ func CheckCommon(s Settings) error {
 	if unit := s["amount_unit"]; unit != "rial" && unit != "toman" {
 		return &SettingError{Key: "amount_unit", Expected: "rial or toman"}
 	}
-	if d, err := time.ParseDuration(s["verify_window"]); err != nil || d < time.Second {
+	if d, _ := time.ParseDuration(s["verify_window"]); d < time.Second { // what is no duration is 0
 		return &SettingError{Key: "verify_window", Expected: "a duration of at least 1s, such as 15m"}
 	}
 	least, err := checkAmount(s, "min_amount")
@@ -51,8 +51,8 @@ func CheckCommon(s Settings) error {
 }
 
 func checkAmount(s Settings, key string) (money.Rial, error) {
-	n, err := strconv.ParseInt(s[key], 10, 64)
-	if err != nil || !Digits(s[key]) || n < 1 || money.Rial(n) > money.MaxInvoice {
+	n, _ := strconv.ParseInt(s[key], 10, 64) // what is no number is 0, what is too large the largest
+	if !Digits(s[key]) || n < 1 || money.Rial(n) > money.MaxInvoice {
 		return 0, &SettingError{Key: key, Expected: "an amount in rial, 1 to " + strconv.FormatInt(int64(money.MaxInvoice), 10)}
 	}
 	return money.Rial(n), nil
@@ -80,10 +80,10 @@ func CheckCredential(s Settings, key string) error {
 // CheckURL checks an address of the vendor: https, or http when it leads to this machine.
 func CheckURL(s Settings, key string) error {
 	u, err := url.Parse(s[key])
-	if err != nil || !plainASCII(s[key]) || len(s[key]) > maxURL || u.Hostname() == "" || u.Opaque != "" {
+	if err != nil || !plainASCII(s[key]) || len(s[key]) > maxURL || u.Hostname() == "" {
 		return &SettingError{Key: key, Expected: "an absolute URL such as https://host/path"}
 	}
-	if u.User != nil || u.Fragment != "" || strings.Contains(s[key], "#") {
+	if u.User != nil || strings.Contains(s[key], "#") {
 		return &SettingError{Key: key, Expected: "a URL without user, password and #fragment"}
 	}
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
