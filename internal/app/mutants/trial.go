@@ -202,6 +202,9 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 		return verdict{failed: true, why: err.Error()}
 	}
 	defer os.RemoveAll(scratch)
+	if err := os.Chmod(scratch, 0o755); err != nil { // a database server runs there as somebody else
+		return verdict{failed: true, why: err.Error()}
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
