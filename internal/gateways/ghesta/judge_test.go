@@ -143,9 +143,10 @@ func TestParseCallback_OursFirst(t *testing.T) {
 	for _, c := range "abcdefghijklmnopqrstuvwxyz" {
 		values.Set("a"+string(c), "x")
 	}
+	values.Set("aa", "of 82a4f72") // the code is a secret wherever it stands
 	claim, err := ghesta.New(nil).ParseCallback(values)
 	if err != nil || len(claim.Fields) != 20 || claim.Fields["refid"] != "5001" || claim.Fields["clientrefid"] != "N7K2" ||
-		claim.Fields["cardnumber"] != masked || claim.Fields["cardhashpan"] != "[hidden]" || claim.Fields["code"] != "[hidden]" || claim.Fields["ao"] != "x" {
+		claim.Fields["cardnumber"] != masked || claim.Fields["cardhashpan"] != "[hidden]" || claim.Fields["code"] != "[hidden]" || claim.Fields["ao"] != "x" || claim.Fields["aa"] != "of [hidden]" {
 		t.Errorf("%v %v", claim, err)
 	}
 	if name := ghesta.New(nil).Name(); name != "ghesta" {
