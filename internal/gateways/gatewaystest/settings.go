@@ -86,6 +86,8 @@ var common = []Setting{
 	{Key: "verify_url", Value: "/verify"},
 	{Key: "verify_url", Value: ""},
 	{Key: "verify_url", Value: "https://api.example.ir/a b"},
+	{Key: "verify_url", Value: "https://api.example.ir/a\\b"},
+	{Key: "verify_url", Value: "https://api.example.ir/a!b~", Fine: true},
 	{Key: "verify_url", Value: "https://api.example.ir/\r\nX: y"},
 	{Key: "verify_url", Value: "https://درگاه.ایران/"},
 	{Key: "verify_url", Value: "https://api.example.ir/" + strings.Repeat("a", 2048)},
