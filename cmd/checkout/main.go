@@ -34,6 +34,9 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"The production server. Migrates the database first."`
 	Simulator simulatorCmd `cmd:"" help:"The two simulated gateways alone, as a separate process."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Backup    backupCmd    `cmd:"" help:"Write the whole database to one file, also while the server runs."`
+	Restore   restoreCmd   `cmd:"" help:"Put a backup back. No server may be running; a new series of invoice numbers begins."`
+	DB        dbCmd        `cmd:"" name:"db" help:"The database as a whole."`
 	Key       keyCmd       `cmd:"" help:"Secret keys."`
 	Merchant  merchantCmd  `cmd:"" help:"Merchants: the shops of this installation."`
 	User      userCmd      `cmd:"" help:"Logins."`

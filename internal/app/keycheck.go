@@ -28,9 +28,13 @@ func checkKey(ctx context.Context, store *db.DB, box *seal.Box) error {
 		if err != nil {
 			return err
 		}
-		if _, err := box.Open(sealed, place); err != nil {
-			return &ConfigError{Name: "CHECKOUT_SECRET_KEY", Expected: "the key under which this database was made (after a change: the new one and the old one, with a comma between)"}
-		}
-		return nil
+		return tryKey(box, sealed)
 	})
+}
+
+func tryKey(box *seal.Box, sealed string) error {
+	if _, err := box.Open(sealed, "settings/"+keyCheck); err != nil {
+		return &ConfigError{Name: "CHECKOUT_SECRET_KEY", Expected: "the key under which this database was made (after a change: the new one and the old one, with a comma between)"}
+	}
+	return nil
 }

@@ -43,6 +43,7 @@ type DB struct {
 	lastMS atomic.Int64
 	bell   bell
 	lock   serveLock
+	here   *presence // of a server on PostgreSQL
 	stats  counters
 	health health
 	closed sync.Once
@@ -66,9 +67,19 @@ type target struct {
 	engine string
 	path   string // SQLite: absolute
 	url    string // PostgreSQL
+	use    use
 
 	migrations fs.FS
 }
+
+// use is what an SQLite file is at the moment.
+type use string
+
+const (
+	live     use = ""        // a database, with neighbours, that others may hold open
+	staged   use = "staged"  // a file that nobody else knows yet: not durable before it is synced
+	archived use = "archive" // a file that never changes: a backup
+)
 
 // String names the database in messages, without its password.
 func (t target) String() string {
@@ -105,8 +116,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		db.now = Forward(time.Now)
 	}
 	if err := db.open(ctx, opts); err != nil {
-		db.lock.release()
-		return nil, err
+		return nil, errors.Join(err, db.leave())
 	}
 	return db, nil
 }
@@ -120,6 +130,13 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 	if opts.Serve {
 		if err := db.LockForServe(); err != nil {
 			return err
+		}
+		if db.target.engine == PostgreSQL {
+			here, err := openPresence(ctx, db)
+			if err != nil {
+				return err
+			}
+			db.here = here
 		}
 	}
 	if err := settleSchema(ctx, db.target, opts); err != nil {
@@ -177,10 +194,18 @@ func (db *DB) SchemaState(ctx context.Context) (current, want int64, err error) 
 func (db *DB) Close() error {
 	var err error
 	db.closed.Do(func() {
-		err = db.engine.close()
-		db.lock.release()
+		err = errors.Join(db.engine.close(), db.leave())
 	})
 	return err
+}
+
+// leave lets the next server in.
+func (db *DB) leave() error {
+	db.lock.release()
+	if db.here == nil {
+		return nil
+	}
+	return db.here.close()
 }
 
 // clock is now in whole milliseconds and never runs backwards within a process: the order of rows

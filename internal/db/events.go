@@ -1,6 +1,7 @@
 package db
 
 import (
+	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -95,4 +96,55 @@ func (tx *Tx) CountEvents(invoiceID, attemptID, kind string) (int, error) {
 // EventID names an event by its invoice and its number: the same after a retry, a restart, a restore.
 func EventID(invoiceID string, sequence int64) string {
 	return checkout.PrefixEvent + strings.TrimPrefix(invoiceID, checkout.PrefixInvoice) + strconv.FormatInt(sequence, 10)
+}
+
+// Chain is an invoice's events, oldest first, and the head that its row holds.
+type Chain struct {
+	InvoiceID string
+	Head      int64
+	Hash      string
+	Events    []checkout.Event
+}
+
+// EachChain passes the chain of every invoice.
+func (tx *Tx) EachChain(fn func(*Chain) error) error {
+	rows, err := tx.query(`SELECT i.id, i.event_seq, i.event_hash, e.sequence, e.attempt_id, e.type, e.actor, e.request_id, e.gateway_id, e.data, e.created_at_ms
+FROM invoices i LEFT JOIN events e ON e.invoice_id = i.id ORDER BY i.id, e.sequence`)
+	if err != nil {
+		return fmt.Errorf("read the chains: %w", err)
+	}
+	defer rows.Close()
+	var c Chain
+	for rows.Next() {
+		var n Chain
+		var sequence, created sql.NullInt64
+		var attempt, kind, actor, request, gateway, data sql.NullString
+		if err := rows.Scan(&n.InvoiceID, &n.Head, &n.Hash, &sequence, &attempt, &kind, &actor, &request, &gateway, &data, &created); err != nil {
+			return fmt.Errorf("read the chains: %w", err)
+		}
+		if n.InvoiceID != c.InvoiceID {
+			if err := c.pass(fn); err != nil {
+				return err
+			}
+			c = n
+		}
+		if !sequence.Valid {
+			continue
+		}
+		c.Events = append(c.Events, checkout.Event{
+			ID: EventID(n.InvoiceID, sequence.Int64), InvoiceID: n.InvoiceID, Sequence: sequence.Int64, AttemptID: attempt.String, Type: kind.String,
+			Actor: actor.String, RequestID: request.String, GatewayID: gateway.String, Data: data.String, CreatedAt: fromMS(created.Int64),
+		})
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the chains: %w", err)
+	}
+	return c.pass(fn)
+}
+
+func (c *Chain) pass(fn func(*Chain) error) error {
+	if c.InvoiceID == "" {
+		return nil
+	}
+	return fn(c)
 }

@@ -1,8 +1,12 @@
 package db
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"testing/fstest"
 )
 
@@ -50,4 +54,39 @@ func (db *DB) AwaitQueue(n int) {
 	for len(db.engine.(*liteEngine).writer.queue) < n {
 		runtime.Gosched()
 	}
+}
+
+// Dump reads every table that the schema has, each row as one text, sorted.
+func (db *DB) Dump(ctx context.Context) (map[string][]string, error) {
+	e, err := openEnd(ctx, db.target)
+	if err != nil {
+		return nil, err
+	}
+	defer e.close()
+	list, err := e.tables(ctx)
+	all := map[string][]string{}
+	for _, t := range list {
+		slices.Sort(t.columns)
+		p, err := e.pass(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		all[t.name] = []string{}
+		for p.Next() {
+			all[t.name] = append(all[t.name], fmt.Sprintf("%#v", p.row))
+		}
+		if err := errors.Join(p.Err(), p.rows.Close()); err != nil {
+			return nil, err
+		}
+		slices.Sort(all[t.name])
+	}
+	return all, err
+}
+
+// URL is what the database was opened with.
+func (db *DB) URL() string {
+	if db.target.engine == SQLite {
+		return "sqlite:" + db.target.path
+	}
+	return db.target.url
 }

@@ -50,11 +50,16 @@ func (db *DB) lose(err error) bool {
 	default:
 		return false
 	}
+	db.give(err)
+	return true
+}
+
+// give gives the storage up.
+func (db *DB) give(err error) {
 	lost := fmt.Errorf("%s: %w: %w", db.target, ErrLost, err)
 	if db.health.lost.CompareAndSwap(nil, &lost) {
 		close(db.health.over)
 	}
-	return true
 }
 
 // noteWrite remembers whether the storage took the last write. An error of fn says nothing about it.

@@ -19,7 +19,7 @@ type readers struct {
 type reader struct{ *statements }
 
 func openReaders(ctx context.Context, db *DB, count int) (*readers, error) {
-	pool, err := sql.Open("sqlite", sqliteDSN(db.target.path, true))
+	pool, err := sql.Open("sqlite", db.target.sqliteDSN(true))
 	if err != nil {
 		return nil, fmt.Errorf("open %s for reading: %w", db.target.path, err)
 	}

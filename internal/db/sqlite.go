@@ -59,17 +59,22 @@ func prepareSQLiteFile(path string) error {
 
 // sqliteDSN: an empty file is as good as a missing one to SQLite, and mode=rw keeps it from making
 // one that prepareSQLiteFile did not.
-func sqliteDSN(path string, readOnly bool) string {
+func (t target) sqliteDSN(readOnly bool) string {
 	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}}
 	q["_pragma"] = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-20000)"}
-	if readOnly {
+	switch {
+	case t.use == archived:
+		q = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"temp_store(2)", "cache_size(-20000)", "query_only(1)"}}
+	case t.use == staged:
+		q["_pragma"] = []string{"journal_mode(DELETE)", "synchronous(OFF)", "foreign_keys(0)", "temp_store(2)", "cache_size(-20000)"}
+	case readOnly:
 		q["_pragma"] = []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "query_only(1)"}
 	}
-	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
+	return "file:" + (&url.URL{Path: filepath.ToSlash(t.path)}).EscapedPath() + "?" + q.Encode()
 }
 
 func openSQLite(ctx context.Context, db *DB) (*liteEngine, error) {
-	wr, err := sql.Open("sqlite", sqliteDSN(db.target.path, false))
+	wr, err := sql.Open("sqlite", db.target.sqliteDSN(false))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", db.target.path, err)
 	}
