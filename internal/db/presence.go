@@ -94,19 +94,33 @@ func (p *presence) close() error {
 	p.kept.Wait()
 	var err error
 	if p.conn != nil {
+		// PostgreSQL would notice the closed connection a moment later.
+		short, cancel := context.WithTimeout(context.Background(), presenceShort)
+		_, _ = p.conn.ExecContext(short, `SELECT pg_advisory_unlock_shared(`+presenceKeys+`)`)
+		cancel()
 		err = p.conn.Close()
 	}
 	return errors.Join(err, p.pool.Close())
 }
 
-// alone takes the lock for a restore; it goes with the connection.
+// alone takes the lock for a restore; it goes with the connection. It waits a moment for that of a
+// server that was killed just now.
 func (e *end) alone(ctx context.Context) error {
-	var held bool
-	if err := e.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+presenceKeys+`)`).Scan(&held); err != nil {
-		return fmt.Errorf("lock %s: %w", e, err)
+	for began := time.Now(); ; {
+		var held bool
+		if err := e.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+presenceKeys+`)`).Scan(&held); err != nil {
+			return fmt.Errorf("lock %s: %w", e, err)
+		}
+		if held {
+			return nil
+		}
+		if time.Since(began) > presenceEvery {
+			return fmt.Errorf("%s: %w", e, ErrServed)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if !held {
-		return fmt.Errorf("%s: %w", e, ErrServed)
-	}
-	return nil
 }
