@@ -45,7 +45,7 @@ func (w *woven) try(ctx context.Context, opt options, book *ledger) error {
 		}
 		binaries[name] = binary
 	}
-	t := &trial{house: w.house, chart: chart, binaries: binaries, killers: map[string][]*asked{}}
+	t := &trial{house: w.house, chart: chart, binaries: binaries, killers: map[string][]*asked{}, asks: map[*asked]float64{}, kills: map[*asked]float64{}}
 	next := make(chan *mutant)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -88,6 +88,8 @@ type trial struct {
 	binaries map[string]string
 	mu       sync.Mutex
 	killers  map[string][]*asked // by function: who killed there before
+	// How often a test was asked, and how often it objected.
+	asks, kills map[*asked]float64
 }
 
 // one asks the tests that reach m, until one objects.
@@ -114,6 +116,7 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		limit := time.Duration(10*total*float64(time.Second)) + 10*time.Second
 		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
+		t.remember(m, batch, out.test)
 		if !out.failed {
 			continue
 		}
@@ -121,7 +124,6 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		if out.late {
 			r.Outcome = timeout
 		}
-		t.remember(m, batch, out.test)
 		break
 	}
 	return r
@@ -132,27 +134,36 @@ func (t *trial) remember(m *mutant, batch []*asked, name string) {
 	defer t.mu.Unlock()
 	key := m.Room + " " + m.Func
 	for _, a := range batch {
-		if (a.Name == name || strings.HasPrefix(a.Name, name+"/")) && !slices.Contains(t.killers[key], a) {
+		t.asks[a]++
+		if name == "" || (a.Name != name && !strings.HasPrefix(a.Name, name+"/") && !strings.HasPrefix(name, a.Name+"/")) {
+			continue
+		}
+		t.kills[a]++
+		if !slices.Contains(t.killers[key], a) {
 			t.killers[key] = append([]*asked{a}, t.killers[key]...)
 		}
 	}
 }
 
-// order: who killed in this function before, then those of the room itself, then the others; the
-// quick ones first.
+// order: who killed in this function before, then those of the room itself, then the others; first
+// those from which an objection costs least: the quick ones, and those that object often.
 func (t *trial) order(m *mutant, tests []*asked) []*asked {
 	t.mu.Lock()
 	killers := slices.Clone(t.killers[m.Room+" "+m.Func])
+	price := map[*asked]float64{}
+	for _, a := range tests {
+		price[a] = a.Seconds * (t.asks[a] + 20) / (t.kills[a] + 1)
+	}
 	t.mu.Unlock()
 	rank := func(a *asked) float64 {
 		if i := slices.Index(killers, a); i >= 0 && i < 3 && a.Seconds < 5 {
 			return -10 + float64(i)
 		}
 		if a.Room == m.Room {
-			return a.Seconds
+			return price[a]
 		}
 		// One room after the other: a process asks the tests of one.
-		return float64(1+slices.Index(t.house.opt.tests, a.Room))*1e6 + a.Seconds
+		return float64(1+slices.Index(t.house.opt.tests, a.Room))*1e6 + price[a]
 	}
 	slices.SortStableFunc(tests, func(a, b *asked) int {
 		x, y := rank(a), rank(b)
