@@ -54,7 +54,7 @@ func (a *account) host() string {
 	if from == "" {
 		from = a.settings["token_url"]
 	}
-	u, err := url.Parse(strings.ReplaceAll(from, "{code}", "code"))
+	u, err := url.Parse(from)
 	if err != nil {
 		return ""
 	}

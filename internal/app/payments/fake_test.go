@@ -38,6 +38,11 @@ type vendor struct {
 	most     int
 }
 
+// newVendor answers in the place of g.
+func newVendor(g gateways.Gateway) *vendor {
+	return &vendor{Gateway: g, answers: map[string][]gateways.Answer{}, hold: map[string]chan struct{}{}}
+}
+
 func (v *vendor) Start(_ context.Context, _ gateways.Settings, r gateways.StartRequest) (gateways.Started, error) {
 	v.mu.Lock()
 	v.starts = append(v.starts, r)
@@ -140,8 +145,7 @@ func newWorld(t testing.TB, store *db.DB, c *clock) *world {
 	t.Helper()
 	w := &world{TB: t, db: store, clock: c}
 	client := gateways.NewClient(gateways.ClientOptions{Timeout: time.Second})
-	w.card = &vendor{Gateway: gardeshpay.New(client), answers: map[string][]gateways.Answer{}, hold: map[string]chan struct{}{}}
-	w.ins = &vendor{Gateway: ghesta.New(client), answers: map[string][]gateways.Answer{}, hold: map[string]chan struct{}{}}
+	w.card, w.ins = newVendor(gardeshpay.New(client)), newVendor(ghesta.New(client))
 	w.Engine = w.engine()
 	err := store.Update(t.Context(), func(tx *db.Tx) error {
 		m := checkout.Merchant{ID: "mer_" + strings.Repeat("0", 25), Slug: "pottery", Name: "Pottery", Locale: "fa", CreatedAt: tx.Now()}
