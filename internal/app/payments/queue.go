@@ -20,7 +20,7 @@ type queues struct {
 }
 
 type queue struct {
-	turn  sync.Mutex
+	turn  chan struct{}     // holds one while somebody stores; a channel, so that a test's clock can see who waits
 	stand int               // who stands in it, those that wait for another's answer too
 	words map[string]*filed // what is being said
 }
@@ -54,8 +54,8 @@ func (l *queues) file(token, says string, store func() (entry, error)) (entry, e
 		l.mu.Unlock()
 		close(word.done)
 	}()
-	at.turn.Lock()
-	defer at.turn.Unlock()
+	at.turn <- struct{}{}
+	defer func() { <-at.turn }()
 	word.err = errBroken // what the others hear if store panics
 	word.entry, word.err = store()
 	return word.entry, word.err
@@ -68,7 +68,7 @@ func (l *queues) stand(token, says string) (at *queue, word *filed, first bool) 
 		l.at = map[string]*queue{}
 	}
 	if at = l.at[token]; at == nil {
-		at = &queue{words: map[string]*filed{}}
+		at = &queue{turn: make(chan struct{}, 1), words: map[string]*filed{}}
 		l.at[token] = at
 	}
 	at.stand++
