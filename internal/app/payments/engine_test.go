@@ -783,3 +783,38 @@ func TestScope(t *testing.T) {
 		}
 	})
 }
+
+// TestReask_UnheardAndTheInvoiceIsPaid: a call that nobody heard, then a refusal that may be taken
+// back, then another attempt pays. Nothing is asked any more; but the first call may have captured, or
+// may still reach the gateway, so the attempt is not left as a plain failure.
+func TestReask_UnheardAndTheInvoiceIsPaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		first []gateways.Answer
+		want  checkout.AttemptStatus
+	}{
+		"unheard, then refused": {[]gateways.Answer{silence(), refusal("2008", true, true)}, checkout.AttemptUnclaimed},
+		"refused":               {[]gateways.Answer{refusal("2008", true, true)}, checkout.AttemptFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv := w.invoice(1_500_000)
+				first, second := w.start(inv, "gardeshpay"), w.start(inv, "gardeshpay")
+				w.card.say("111", c.first...)
+				w.mustBack(first, "111")
+				w.work()
+				w.mustBack(second, "222")
+				w.work()
+				w.want(inv, checkout.InvoicePaid, second, checkout.AttemptPaid)
+				asked := w.card.asked()
+				w.pass(10 * time.Minute)
+				w.want(inv, checkout.InvoicePaid, first, c.want)
+				if w.card.asked() != asked {
+					t.Error("asked about after the invoice was paid")
+				}
+				if got := w.attempt(first); c.want == checkout.AttemptUnclaimed && (got.UnclaimedWhy != "paid" || got.TrackingNumber != "111") {
+					t.Errorf("unclaimed as %q with %q", got.UnclaimedWhy, got.TrackingNumber)
+				}
+			})
+		})
+	}
+}

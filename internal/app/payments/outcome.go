@@ -146,7 +146,13 @@ func (s *step) resit(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Time, error) {
 	var never time.Time
 	now := s.tx.Now()
-	if a.Resolved || !r.Bound || unclaimedWhy(s.inv, a) != "" || a.Status == checkout.AttemptUnclaimed || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview {
+	why := unclaimedWhy(s.inv, a)
+	if why != "" && !a.Resolved && r.Bound && r.Unheard > 0 && a.Status == checkout.AttemptFailed {
+		// One of its calls was never heard: it may have captured before the refusal, or its request is
+		// still on its way. That is no plain failure: a person is told where the money may be.
+		return false, never, s.unclaim(a, r, why)
+	}
+	if a.Resolved || !r.Bound || why != "" || a.Status == checkout.AttemptUnclaimed || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview {
 		r.Status = checkout.ReferenceSettled
 		return false, never, s.tx.SaveReference(r)
 	}
