@@ -90,11 +90,11 @@ func (tx *Tx) HastenJobs(kind string, latest time.Time) error {
 }
 
 // HastenAsking makes every job of a kind due now whose key begins with the id of an attempt that is
-// being verified. A job that somebody runs is left to him. All ids have one length, so that each of
+// being verified or waits for its turn. A job that somebody runs is left to him. All ids have one length, so that each of
 // the few waiting jobs costs one look at its attempt, however many attempts there are.
 func (tx *Tx) HastenAsking(kind string) error {
 	_, err := tx.exec(`UPDATE jobs SET run_at_ms = $1 WHERE kind = $2 AND run_at_ms > $1 AND lease_until_ms IS NULL AND dead_at_ms IS NULL
-AND EXISTS (SELECT 1 FROM attempts a WHERE a.id = SUBSTR(jobs.key, 1, $3) AND a.status = 'verifying')`,
+AND EXISTS (SELECT 1 FROM attempts a WHERE a.id = SUBSTR(jobs.key, 1, $3) AND (a.status = 'verifying' OR a.status = 'returned'))`,
 		ms(tx.now), kind, int64(len(checkout.PrefixAttempt)+checkout.IDDigits))
 	if err != nil {
 		return fmt.Errorf("hasten %s: %w", kind, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -58,6 +59,31 @@ func TestReference_OwnerWaitsWhileAStrangersCallIsOut(t *testing.T) {
 		if got := w.attempt(stranger).Status; got != checkout.AttemptFailed || w.card.asked() != 3 {
 			t.Errorf("the stranger is %s, asked %d times", got, w.card.asked())
 		}
+	})
+}
+
+// TestReference_OwnerWaitsOverASetBack: the owner waits for a stranger's answer when the process dies, and
+// the clock of the next one is an hour behind. He is looked after at the start, not in nine minutes.
+func TestReference_OwnerWaitsOverASetBack(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		_, word, done := w.snipe("8001")
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		w.mustBack(a, "8001")
+		word <- refusal("", true, true)
+		done.Wait()
+		err := w.db.Update(t.Context(), func(tx *db.Tx) error {
+			return tx.ScheduleJob(checkout.Job{Kind: payments.JobVerify, Key: a.ID + "/8001", RunAt: tx.Now().Add(time.Hour)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.card.say("8001", paid("R8001"))
+		if err := w.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
 	})
 }
 
