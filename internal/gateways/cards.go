@@ -3,6 +3,7 @@ package gateways
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // cardMiddle stands for what a mask hides: six digits, six stars, four digits, as Iranian
@@ -67,6 +68,9 @@ const cardGap = 3
 // groups of four with a few signs between. Longer runs are left alone: gateway tokens and tracking
 // numbers have 19 digits. Five groups of four are looked at from the first and from the second.
 func maskCards(s string, isCard func(digits string) bool) string {
+	if tooFewDigits(s) {
+		return s
+	}
 	runes := []rune(s)
 	var middle []int // of the cards: what is hidden
 	for start := 0; start < len(runes); {
@@ -87,6 +91,20 @@ func maskCards(s string, isCard func(digits string) bool) string {
 		runes[at] = '*'
 	}
 	return string(runes)
+}
+
+// tooFewDigits says at a glance that there is no card number in s, as in most of what is looked at.
+func tooFewDigits(s string) bool {
+	digits := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf: // perhaps a digit of another script
+			return false
+		case c >= '0' && c <= '9':
+			digits++
+		}
+	}
+	return digits < 16
 }
 
 // cardAt returns the sixteen digits that begin with the run at start, and where they stand; "" when

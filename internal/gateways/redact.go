@@ -161,12 +161,18 @@ func stringEnd(s string, start int) int {
 }
 
 func unquote(literal string) string {
+	if plain := strings.Trim(literal, `"`); len(plain) == len(literal)-2 && strings.IndexFunc(plain, special) < 0 {
+		return plain
+	}
 	var s string
 	if json.Unmarshal([]byte(literal), &s) == nil {
 		return s
 	}
 	return strings.Trim(literal, `"`)
 }
+
+// special are the letters that mean something else in a JSON text, or may.
+func special(c rune) bool { return c < ' ' || c == '\\' || c >= utf8.RuneSelf }
 
 func requote(literal, before, after string) string {
 	if before == after && printable(before) == before {
@@ -214,6 +220,9 @@ func printable(s string) string {
 }
 
 func acts(c rune) bool {
+	if c < utf8.RuneSelf {
+		return c < ' ' || c == 0x7f
+	}
 	return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) ||
 		c == '\u2028' || c == '\u2029' || c == '\ufeff' || (c >= 0xE0000 && c <= 0xE007F)
 }
