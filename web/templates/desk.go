@@ -157,10 +157,11 @@ type LoginRow struct {
 // Factor is the page on which a second factor is set up.
 type Factor struct {
 	Desk
-	QR, Modules, Secret string
-	Code                Input
-	Problems            []FieldProblem
-	Codes               []string // the recovery codes, shown once
+	QR              Drawing
+	Modules, Secret string
+	Code            Input
+	Problems        []FieldProblem
+	Codes           []string // the recovery codes, shown once
 }
 
 // described are the attributes of a field that are there only when they say something.

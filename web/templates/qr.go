@@ -39,7 +39,7 @@ func qrCode(text string) (*coding.Code, error) {
 
 // QR draws a QR code as one SVG path of runs, and returns the viewBox it stands in. An address
 // too long for a code gives none: the receipt is whole without it.
-func QR(address string) (path, box string) {
+func QR(address string) (path Drawing, box string) {
 	code, err := qrCode(address)
 	if err != nil {
 		return "", ""
@@ -69,5 +69,5 @@ func QR(address string) (path, box string) {
 	}
 	side := strconv.Itoa(code.Size + 2*qrMargin)
 	margin := strconv.Itoa(-qrMargin)
-	return string(b), margin + " " + margin + " " + side + " " + side
+	return Drawing(b), margin + " " + margin + " " + side + " " + side
 }

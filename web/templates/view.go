@@ -202,8 +202,8 @@ type Receipt struct {
 	Facts        []Fact
 	Notes        []string
 	Unclaimed    []Unclaimed
-	QR           string // a path on a grid of Modules
-	Modules      string // the viewBox
+	QR           Drawing // on a grid of Modules
+	Modules      string  // the viewBox
 	Host         string
 	Actions      []Action
 	Contact      Contact

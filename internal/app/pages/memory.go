@@ -26,7 +26,13 @@ const (
 type memory struct {
 	mu      *sync.RWMutex
 	pages   map[drawnKey]*drawn
-	glanced map[drawnKey]struct{}
+	glanced map[glance]struct{}
+}
+
+// glance is one look at a page: the receipt is another than the form that stood at its address.
+type glance struct {
+	drawnKey
+	state string
 }
 
 type drawnKey struct {
@@ -43,7 +49,7 @@ type drawn struct {
 }
 
 func newMemory() memory {
-	return memory{mu: new(sync.RWMutex), pages: map[drawnKey]*drawn{}, glanced: map[drawnKey]struct{}{}}
+	return memory{mu: new(sync.RWMutex), pages: map[drawnKey]*drawn{}, glanced: map[glance]struct{}{}}
 }
 
 // lasting reports whether the page says the same all day: no attempt whose news grow old, no
@@ -61,10 +67,10 @@ func (m *memory) draw(ctx context.Context, v *view, state string) (*server.Drawn
 	day := today.Year()*1000 + today.YearDay()
 	m.mu.RLock()
 	kept := m.pages[key]
-	_, again := m.glanced[key]
+	_, again := m.glanced[glance{key, state}]
 	m.mu.RUnlock()
 	if !again {
-		m.glance(key)
+		m.note(glance{key, state})
 		return nil, nil
 	}
 	if kept != nil && kept.state == state && kept.day == day && reflect.DeepEqual(kept.from, &from) {
@@ -86,14 +92,14 @@ func (m *memory) draw(ctx context.Context, v *view, state string) (*server.Drawn
 	return fresh, nil
 }
 
-// glance notes that a link was looked at. When there are too many, all of them count as new again,
+// note remembers that a page was looked at. When there are too many, all of them count as new again,
 // and so does what is kept of them.
-func (m *memory) glance(key drawnKey) {
+func (m *memory) note(g glance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.glanced) >= maxGlanced {
 		clear(m.glanced)
 		clear(m.pages)
 	}
-	m.glanced[key] = struct{}{}
+	m.glanced[g] = struct{}{}
 }
