@@ -161,10 +161,10 @@ func makeSchema(ctx context.Context, t target) error {
 }
 
 // openArchive opens a file that never changes, for reading.
-func openArchive(ctx context.Context, t target) (*DB, error) {
+func openArchive(t target) (*DB, error) {
 	t.use = archived
 	db := &DB{target: t, now: Forward(time.Now), health: health{over: make(chan struct{})}}
-	rd, err := openReaders(ctx, db, 2)
+	rd, err := openReaders(db, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func checkArchive(ctx context.Context, t target, check func(*DB) error) (c Conte
 	if c, err = e.contents(ctx); err != nil || check == nil {
 		return c, err
 	}
-	db, err := openArchive(ctx, t)
+	db, err := openArchive(t)
 	if err != nil {
 		return c, err
 	}

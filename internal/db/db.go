@@ -144,7 +144,7 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 	}
 	var err error
 	if db.target.engine == SQLite {
-		db.engine, err = openSQLite(ctx, db)
+		db.engine, err = openSQLite(db)
 	} else {
 		db.engine, err = openPostgres(ctx, db)
 	}

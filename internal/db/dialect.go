@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"dargah/internal/app/checkout"
@@ -33,7 +32,7 @@ func IsUnique(err error) bool {
 	if errors.Is(err, errTaken) {
 		return true
 	}
-	var lite *sqlite.Error
+	var lite coded
 	if errors.As(err, &lite) {
 		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 	}
@@ -44,7 +43,7 @@ func IsUnique(err error) bool {
 // unavailable reports whether err says that the store did not answer, as opposed to having
 // answered no.
 func unavailable(err error) bool {
-	var lite *sqlite.Error
+	var lite coded
 	if errors.As(err, &lite) {
 		return !statementFault(lite)
 	}
@@ -70,7 +69,7 @@ func unavailable(err error) bool {
 // statementFault reports whether SQLite refused one statement and left the transaction as it was.
 // Everything else (full disk, I/O, corruption, no memory, locked) may have ended the whole
 // transaction, so nothing in it can be trusted any more.
-func statementFault(err *sqlite.Error) bool {
+func statementFault(err coded) bool {
 	switch err.Code() & 0xff {
 	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISUSE:
 		return true
@@ -80,7 +79,7 @@ func statementFault(err *sqlite.Error) bool {
 
 // fatalSQLite returns err when it may have ended the whole transaction.
 func fatalSQLite(err error) bool {
-	var lite *sqlite.Error
+	var lite coded
 	return errors.As(err, &lite) && !statementFault(lite)
 }
 

@@ -40,6 +40,11 @@ func (tx *Tx) Text(query string, args ...any) (s string, err error) {
 	return s, err
 }
 
+// Row reads one row.
+func (tx *Tx) Row(query string, args ...any) interface{ Scan(dest ...any) error } {
+	return tx.row(query, args...)
+}
+
 // OpenRows opens rows that only reaching their end closes.
 func (tx *Tx) OpenRows(query string) (next func() bool, err error) {
 	rows, err := tx.query(query)

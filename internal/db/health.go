@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"dargah/internal/app/checkout"
@@ -40,7 +39,7 @@ func (db *DB) LostBy() error {
 
 // lose looks whether err means that the storage is lost, and remembers it.
 func (db *DB) lose(err error) bool {
-	var lite *sqlite.Error
+	var lite coded
 	if !errors.As(err, &lite) {
 		return false
 	}

@@ -138,7 +138,7 @@ func openForSchema(t target) (*sql.DB, error) {
 	if t.engine == PostgreSQL {
 		return openPostgresPool(t.url, 2)
 	}
-	pool, err := sql.Open("sqlite", t.sqliteDSN(false))
+	pool, err := sql.Open("sqlite", t.sqliteDSN())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", t.path, err)
 	}

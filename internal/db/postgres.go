@@ -167,14 +167,22 @@ func (e *pgEngine) close() error {
 // pgRunner is PostgreSQL's transaction; pgx keeps statements prepared per connection by itself.
 type pgRunner struct{ tx *sql.Tx }
 
-func (r pgRunner) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	return r.tx.ExecContext(ctx, query, args...)
+func (r pgRunner) exec(ctx context.Context, query string, args []any) (int64, error) {
+	res, err := r.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
-func (r pgRunner) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	return r.tx.QueryContext(ctx, query, args...)
+func (r pgRunner) query(ctx context.Context, query string, args []any) (resultRows, error) {
+	found, err := r.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err // and no rows that are a nil of their own
+	}
+	return found, nil
 }
 
-func (r pgRunner) row(ctx context.Context, query string, args []any) *sql.Row {
+func (r pgRunner) row(ctx context.Context, query string, args []any) scanner {
 	return r.tx.QueryRowContext(ctx, query, args...)
 }

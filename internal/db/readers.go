@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 )
@@ -11,23 +9,17 @@ import (
 // readers is a small pool of connections that can only read, each with its prepared statements.
 type readers struct {
 	db   *DB
-	pool *sql.DB
 	free chan *reader // holds nil for a connection that is not open yet
 	shut chan struct{}
 }
 
 type reader struct{ *statements }
 
-func openReaders(ctx context.Context, db *DB, count int) (*readers, error) {
-	pool, err := sql.Open("sqlite", db.target.sqliteDSN(true))
+func openReaders(db *DB, count int) (*readers, error) {
+	r := &readers{db: db, free: make(chan *reader, count), shut: make(chan struct{})}
+	first, err := r.connect()
 	if err != nil {
 		return nil, fmt.Errorf("open %s for reading: %w", db.target.path, err)
-	}
-	pool.SetMaxOpenConns(count)
-	r := &readers{db: db, pool: pool, free: make(chan *reader, count), shut: make(chan struct{})}
-	first, err := r.connect(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s for reading: %w", db.target.path, err), pool.Close())
 	}
 	r.free <- first
 	for range count - 1 {
@@ -36,19 +28,25 @@ func openReaders(ctx context.Context, db *DB, count int) (*readers, error) {
 	return r, nil
 }
 
-func (r *readers) connect(ctx context.Context) (*reader, error) {
-	conn, err := r.pool.Conn(ctx)
+func (r *readers) connect() (*reader, error) {
+	conn, err := openLite(r.db.target, true)
 	if err != nil {
 		return nil, err
 	}
-	var queryOnly int
-	if err := conn.QueryRowContext(ctx, "PRAGMA query_only").Scan(&queryOnly); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	rd := &reader{newStatements(conn)}
+	var queryOnly int64
+	if err := rd.row(context.Background(), "PRAGMA query_only", nil).Scan(&queryOnly); err != nil {
+		return nil, errors.Join(err, rd.end())
 	}
 	if queryOnly != 1 {
-		return nil, errors.Join(errors.New("pragma query_only was ignored"), conn.Close())
+		return nil, errors.Join(errors.New("pragma query_only was ignored"), rd.end())
 	}
-	return &reader{newStatements(conn)}, nil
+	return rd, nil
+}
+
+func (rd *reader) end() error {
+	rd.close()
+	return rd.conn.close()
 }
 
 func (r *readers) take(ctx context.Context) (*reader, error) {
@@ -62,7 +60,7 @@ func (r *readers) take(ctx context.Context) (*reader, error) {
 		if rd != nil {
 			return rd, nil
 		}
-		rd, err := r.connect(ctx)
+		rd, err := r.connect()
 		if err != nil {
 			r.free <- nil
 			return nil, fmt.Errorf("open for reading: %w", err)
@@ -83,8 +81,7 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 		// After a panic of fn its transaction is open: the connection is not used again.
 		rd.closeRows()
 		if !sound {
-			rd.close()
-			_ = rd.conn.Raw(func(any) error { return driver.ErrBadConn })
+			_ = rd.end()
 			rd = nil
 		}
 		r.free <- rd
@@ -115,11 +112,10 @@ func (r *readers) close() error {
 	var errs []error
 	for range cap(r.free) {
 		if rd := <-r.free; rd != nil {
-			rd.close()
-			errs = append(errs, rd.conn.Close())
+			errs = append(errs, rd.end())
 		}
 	}
-	return errors.Join(append(errs, r.pool.Close())...)
+	return errors.Join(errs...)
 }
 
 // untilDone refuses to begin a statement when the caller has gone.
@@ -128,23 +124,23 @@ type untilDone struct {
 	caller context.Context
 }
 
-func (u untilDone) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+func (u untilDone) exec(ctx context.Context, query string, args []any) (int64, error) {
 	if err := u.caller.Err(); err != nil {
-		return nil, err
+		return 0, err
 	}
 	return u.statements.exec(ctx, query, args)
 }
 
-func (u untilDone) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+func (u untilDone) query(ctx context.Context, query string, args []any) (resultRows, error) {
 	if err := u.caller.Err(); err != nil {
 		return nil, err
 	}
 	return u.statements.query(ctx, query, args)
 }
 
-func (u untilDone) row(ctx context.Context, query string, args []any) *sql.Row {
-	if u.caller.Err() != nil {
-		return u.conn.QueryRowContext(u.caller, query, args...)
+func (u untilDone) row(ctx context.Context, query string, args []any) scanner {
+	if err := u.caller.Err(); err != nil {
+		return failedRow{err}
 	}
 	return u.statements.row(ctx, query, args)
 }

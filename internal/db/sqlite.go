@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
@@ -57,50 +56,67 @@ func prepareSQLiteFile(path string) error {
 	return f.Close()
 }
 
-// sqliteDSN: an empty file is as good as a missing one to SQLite, and mode=rw keeps it from making
-// one that prepareSQLiteFile did not.
-func (t target) sqliteDSN(readOnly bool) string {
-	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}}
-	q["_pragma"] = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-20000)"}
+// pragmas are the settings of a connection that writes, and of one that only reads. A page that one
+// connection writes throws the others' caches away: large ones would only hold memory.
+func (t target) pragmas(readOnly bool) []string {
 	switch {
 	case t.use == archived:
-		q = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": {"temp_store(2)", "cache_size(-20000)", "query_only(1)"}}
+		return []string{"temp_store(2)", "cache_size(-20000)", "query_only(1)"}
 	case t.use == staged:
-		q["_pragma"] = []string{"journal_mode(DELETE)", "synchronous(OFF)", "foreign_keys(0)", "temp_store(2)", "cache_size(-20000)"}
+		return []string{"journal_mode(DELETE)", "synchronous(OFF)", "foreign_keys(0)", "temp_store(2)", "cache_size(-20000)"}
 	case readOnly:
-		q["_pragma"] = []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "query_only(1)"}
+		return []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-2000)", "query_only(1)"}
 	}
-	return "file:" + (&url.URL{Path: filepath.ToSlash(t.path)}).EscapedPath() + "?" + q.Encode()
+	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)"}
 }
 
-func openSQLite(ctx context.Context, db *DB) (*liteEngine, error) {
-	wr, err := sql.Open("sqlite", db.target.sqliteDSN(false))
+// sqliteURI names an existing file. An empty one is as good as a missing one to SQLite, and mode=rw
+// keeps it from making one that prepareSQLiteFile did not.
+func (t target) sqliteURI() string {
+	how := "?mode=rw"
+	if t.use == archived {
+		how = "?mode=ro&immutable=1"
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(t.path)}).EscapedPath() + how
+}
+
+// sqliteDSN is for what goes through database/sql: migrations and copies of whole tables.
+func (t target) sqliteDSN() string {
+	q := url.Values{"_pragma": t.pragmas(false)}
+	if t.use != archived {
+		q.Set("_txlock", "immediate")
+	}
+	return t.sqliteURI() + "&" + q.Encode()
+}
+
+func openSQLite(db *DB) (*liteEngine, error) {
+	conn, err := openLite(db.target, false)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", db.target.path, err)
 	}
-	wr.SetMaxOpenConns(1)
-	conn, err := wr.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), wr.Close())
+	st := newStatements(conn)
+	failed := func(err error) (*liteEngine, error) {
+		st.close()
+		return nil, errors.Join(err, conn.close())
 	}
-	if err := checkSQLite(ctx, conn); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), conn.Close(), wr.Close())
+	if err := checkSQLite(st); err != nil {
+		return failed(fmt.Errorf("open %s: %w", db.target.path, err))
 	}
-	rd, err := openReaders(ctx, db, max(8, 2*runtime.GOMAXPROCS(0)))
+	rd, err := openReaders(db, max(4, 2*runtime.GOMAXPROCS(0)))
 	if err != nil {
-		return nil, errors.Join(err, conn.Close(), wr.Close())
+		return failed(err)
 	}
 	info, err := os.Stat(db.target.path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), rd.close(), conn.Close(), wr.Close())
+		return failed(errors.Join(fmt.Errorf("open %s: %w", db.target.path, err), rd.close()))
 	}
-	return &liteEngine{db: db, writer: startWriter(db, wr, conn), readers: rd, file: info}, nil
+	return &liteEngine{db: db, writer: startWriter(db, st), readers: rd, file: info}, nil
 }
 
 // checkSQLite believes nothing: an ignored pragma would be found out by a power cut.
-func checkSQLite(ctx context.Context, conn *sql.Conn) error {
+func checkSQLite(st *statements) error {
 	var version string
-	if err := conn.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+	if err := st.row(context.Background(), "SELECT sqlite_version()", nil).Scan(&version); err != nil {
 		return fmt.Errorf("read SQLite's version: %w", err)
 	}
 	if olderVersion(version, oldestSQLite) {
@@ -108,7 +124,7 @@ func checkSQLite(ctx context.Context, conn *sql.Conn) error {
 	}
 	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"busy_timeout", "5000"}} {
 		var got string
-		if err := conn.QueryRowContext(ctx, "PRAGMA "+want[0]).Scan(&got); err != nil {
+		if err := st.row(context.Background(), "PRAGMA "+want[0], nil).Scan(&got); err != nil {
 			return fmt.Errorf("read pragma %s: %w", want[0], err)
 		}
 		if got != want[1] {
@@ -118,10 +134,10 @@ func checkSQLite(ctx context.Context, conn *sql.Conn) error {
 	// A file that cannot be written (permissions, a read-only mount) must be found now, not when
 	// the first payment comes back. The header's user_version is written with its own value.
 	var user int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&user); err != nil {
+	if err := st.row(context.Background(), "PRAGMA user_version", nil).Scan(&user); err != nil {
 		return fmt.Errorf("read the file's header: %w", err)
 	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA user_version = "+strconv.FormatInt(user, 10)); err != nil {
+	if err := st.conn.run("PRAGMA user_version = " + strconv.FormatInt(user, 10)); err != nil {
 		return fmt.Errorf("the file cannot be written: %w", err)
 	}
 	return nil

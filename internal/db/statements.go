@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 )
 
@@ -13,36 +12,36 @@ const mostStatements = 400
 // statements runs texts on one SQLite connection and keeps them prepared, by text. It is used by
 // one goroutine at a time.
 type statements struct {
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
+	conn     *liteConn
+	prepared map[string]*liteStmt
 	// broken is the first error of the present transaction that may have ended it (full disk,
 	// I/O). SQLite may then have left the transaction by itself, and a further statement would
 	// commit on its own: so nothing runs after it.
 	broken error
 	// open are the rows of the present transaction. Rows that a panic or a bug left open would keep
-	// their snapshot, their statement and the connection for ever.
-	open []*sql.Rows
+	// their snapshot and their statement for ever.
+	open []*liteRows
 }
 
-func newStatements(conn *sql.Conn) *statements {
-	return &statements{conn: conn, prepared: make(map[string]*sql.Stmt, 64)}
+func newStatements(conn *liteConn) *statements {
+	return &statements{conn: conn, prepared: make(map[string]*liteStmt, 64)}
 }
 
-// prepare returns nil for a text that cannot be prepared or kept; it is then run directly, which
-// shows the error to the caller.
-func (s *statements) prepare(query string) *sql.Stmt {
-	if st, ok := s.prepared[query]; ok {
-		return st
+// prepare returns the statement of a text, and whether it is for this once: the cache is full, or
+// somebody still reads the rows of the one that is kept.
+func (s *statements) prepare(query string) (st *liteStmt, once bool, err error) {
+	kept, ok := s.prepared[query]
+	if ok && !kept.busy {
+		return kept, false, nil
 	}
-	if len(s.prepared) >= mostStatements {
-		return nil
+	if st, err = s.conn.prepare(forSQLite(query)); err != nil {
+		return nil, false, err
 	}
-	st, err := s.conn.PrepareContext(context.Background(), forSQLite(query))
-	if err != nil {
-		return nil
+	if ok || len(s.prepared) >= mostStatements {
+		return st, true, nil
 	}
 	s.prepared[query] = st
-	return st
+	return st, false, nil
 }
 
 // forSQLite drops row locks: SQLite has one writer at a time and does not know the words.
@@ -58,54 +57,62 @@ func forPostgres(query string) string {
 	return strings.ReplaceAll(query, `/* COLLATE "C" */`, `COLLATE "C"`)
 }
 
-func (s *statements) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+func (s *statements) exec(_ context.Context, query string, args []any) (int64, error) {
+	if s.broken != nil {
+		return 0, s.broken
+	}
+	st, once, err := s.prepare(query)
+	if err != nil {
+		s.note(err)
+		return 0, err
+	}
+	n, err := st.exec(args)
+	if once {
+		_ = st.close()
+	}
+	s.note(err)
+	return n, err
+}
+
+func (s *statements) query(_ context.Context, query string, args []any) (resultRows, error) {
+	rows, err := s.begin(query, args)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (s *statements) row(_ context.Context, query string, args []any) scanner {
+	rows, err := s.begin(query, args)
+	if err != nil {
+		return failedRow{err}
+	}
+	return (*liteRow)(rows)
+}
+
+func (s *statements) begin(query string, args []any) (*liteRows, error) {
 	if s.broken != nil {
 		return nil, s.broken
 	}
-	var res sql.Result
-	var err error
-	if st := s.prepare(query); st != nil {
-		res, err = st.ExecContext(ctx, args...)
-	} else {
-		res, err = s.conn.ExecContext(ctx, forSQLite(query), args...)
+	st, once, err := s.prepare(query)
+	if err != nil {
+		s.note(err)
+		return nil, err
 	}
-	s.note(err)
-	return res, err
-}
-
-func (s *statements) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	if s.broken != nil {
-		return nil, s.broken
+	rows, err := st.query(args)
+	if err != nil {
+		if once {
+			_ = st.close()
+		}
+		s.note(err)
+		return nil, err
 	}
-	var rows *sql.Rows
-	var err error
-	if st := s.prepare(query); st != nil {
-		rows, err = st.QueryContext(ctx, args...)
-	} else {
-		rows, err = s.conn.QueryContext(ctx, forSQLite(query), args...)
+	rows.once = once
+	for n := len(s.open); n > 0 && s.open[n-1].closed; n-- {
+		s.open = s.open[:n-1]
 	}
-	if err == nil {
-		s.open = append(s.open, rows)
-	}
-	s.note(err)
-	return rows, err
-}
-
-func (s *statements) row(ctx context.Context, query string, args []any) *sql.Row {
-	if s.broken != nil {
-		// Only database/sql can make a row with an error: a context that is over does.
-		over, cancel := context.WithCancel(ctx)
-		cancel()
-		return s.conn.QueryRowContext(over, "SELECT 1")
-	}
-	var row *sql.Row
-	if st := s.prepare(query); st != nil {
-		row = st.QueryRowContext(ctx, args...)
-	} else {
-		row = s.conn.QueryRowContext(ctx, forSQLite(query), args...)
-	}
-	s.note(row.Err())
-	return row
+	s.open = append(s.open, rows)
+	return rows, nil
 }
 
 func (s *statements) note(err error) {
@@ -123,25 +130,24 @@ func (s *statements) closeRows() {
 	s.open = s.open[:0]
 }
 
-// close ends the prepared statements. database/sql does not close those of a *sql.Conn with it, and
-// SQLite keeps a connection with living statements as a zombie: its files stay open and locked until
-// the process ends, and the log is never folded into the file.
+// close ends the prepared statements.
 func (s *statements) close() {
 	s.closeRows()
 	for query, st := range s.prepared {
-		_ = st.Close()
+		_ = st.close()
 		delete(s.prepared, query)
 	}
 }
 
 // do runs a text without arguments outside the rules above: BEGIN, COMMIT, savepoints.
 func (s *statements) do(query string) error {
-	ctx := context.Background()
-	var err error
-	if st := s.prepare(query); st != nil {
-		_, err = st.ExecContext(ctx)
-	} else {
-		_, err = s.conn.ExecContext(ctx, query)
+	st, once, err := s.prepare(query)
+	if err != nil {
+		return err
+	}
+	_, err = st.exec(nil)
+	if once {
+		_ = st.close()
 	}
 	return err
 }

@@ -19,9 +19,17 @@ type Tx struct {
 // runner is what both engines offer inside a transaction. SQLite's keeps prepared statements of
 // its one connection and strips FOR UPDATE; PostgreSQL's is the *sql.Tx.
 type runner interface {
-	exec(ctx context.Context, query string, args []any) (sql.Result, error)
-	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
-	row(ctx context.Context, query string, args []any) *sql.Row
+	exec(ctx context.Context, query string, args []any) (changed int64, err error)
+	query(ctx context.Context, query string, args []any) (resultRows, error)
+	row(ctx context.Context, query string, args []any) scanner
+}
+
+// resultRows are what a query found: SQLite's or database/sql's.
+type resultRows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
 }
 
 // Now is the time of this transaction, UTC, whole milliseconds.
@@ -29,18 +37,14 @@ func (tx *Tx) Now() time.Time { return tx.now }
 
 // exec runs a statement and returns how many rows it changed: for a compare-and-set, the verdict.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {
-	res, err := tx.run.exec(tx.ctx, query, args)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return tx.run.exec(tx.ctx, query, args)
 }
 
-func (tx *Tx) query(query string, args ...any) (*sql.Rows, error) {
+func (tx *Tx) query(query string, args ...any) (resultRows, error) {
 	return tx.run.query(tx.ctx, query, args)
 }
 
-func (tx *Tx) row(query string, args ...any) *sql.Row { return tx.run.row(tx.ctx, query, args) }
+func (tx *Tx) row(query string, args ...any) scanner { return tx.run.row(tx.ctx, query, args) }
 
 // ms and the others below are how times stand in the database: UTC milliseconds, NULL when zero.
 func ms(t time.Time) int64 { return t.UnixMilli() }

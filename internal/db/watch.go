@@ -2,9 +2,7 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"runtime"
 )
 
 // ErrHalfRead is what Options.Watch answers for a disk that fails while rows are being read: the
@@ -25,36 +23,34 @@ func (db *DB) watched(r runner) runner {
 	return watched{r, db.watch}
 }
 
-func (w watched) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+func (w watched) exec(ctx context.Context, query string, args []any) (int64, error) {
 	if err := w.watch(query); err != nil {
-		return nil, err
+		return 0, err
 	}
 	return w.runner.exec(ctx, query, args)
 }
 
-func (w watched) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	err := w.watch(query)
-	if err == nil {
-		return w.runner.query(ctx, query, args)
+func (w watched) query(ctx context.Context, query string, args []any) (resultRows, error) {
+	failed := w.watch(query)
+	if failed != nil && !errors.Is(failed, ErrHalfRead) {
+		return nil, failed
 	}
-	if !errors.Is(err, ErrHalfRead) {
-		return nil, err
+	found, err := w.runner.query(ctx, query, args)
+	if err != nil || failed == nil {
+		return found, err
 	}
-	over, cancel := context.WithCancel(ctx)
-	rows, err := w.runner.query(over, query, args)
-	cancel()
-	for err == nil && rows.Err() == nil {
-		runtime.Gosched() // until database/sql has seen that the context is over
-	}
-	return rows, err
+	return &halfRead{found}, nil
 }
 
-func (w watched) row(ctx context.Context, query string, args []any) *sql.Row {
-	if w.watch(query) == nil {
-		return w.runner.row(ctx, query, args)
+func (w watched) row(ctx context.Context, query string, args []any) scanner {
+	if err := w.watch(query); err != nil {
+		return failedRow{err}
 	}
-	// Only database/sql can make a row with an error: a context that is over does.
-	over, cancel := context.WithCancel(ctx)
-	cancel()
-	return w.runner.row(over, query, args)
+	return w.runner.row(ctx, query, args)
 }
+
+// halfRead are rows that the disk does not give.
+type halfRead struct{ resultRows }
+
+func (h *halfRead) Next() bool { _ = h.Close(); return false }
+func (h *halfRead) Err() error { return ErrHalfRead }

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"maps"
 	"runtime"
@@ -21,7 +20,6 @@ const (
 // commit serves them all. Nobody returns before it.
 type writer struct {
 	db       *DB
-	pool     *sql.DB
 	st       *statements
 	queue    chan *call
 	enter    sync.RWMutex // held for reading while a caller enters the queue
@@ -33,9 +31,9 @@ type writer struct {
 
 var errUnfinished = errors.New("fn did not return")
 
-func startWriter(db *DB, pool *sql.DB, conn *sql.Conn) *writer {
+func startWriter(db *DB, st *statements) *writer {
 	w := &writer{
-		db: db, pool: pool, st: newStatements(conn),
+		db: db, st: st,
 		queue: make(chan *call, mostWaiting), finished: make(chan struct{}),
 	}
 	go w.serve()
@@ -92,7 +90,7 @@ func (w *writer) close() error {
 	w.enter.Unlock()
 	<-w.finished
 	w.st.close()
-	return errors.Join(w.st.conn.Close(), w.pool.Close())
+	return w.st.conn.close()
 }
 
 // serve is the writer's goroutine. When a caller's fn ends it with runtime.Goexit, the others of
