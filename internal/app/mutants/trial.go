@@ -100,10 +100,10 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 	tests := t.order(m, t.chart.who(t.house, m))
 	spent := 0.0
 	for _, batch := range batches(tests) {
-		total := 0.0
+		total, clock := 0.0, 0.0
 		var names []string
 		for _, a := range batch {
-			total += a.Seconds
+			total, clock = total+a.Seconds, clock+a.Clock
 			names = append(names, a.pattern())
 		}
 		if spent > 0 && spent+total > t.house.opt.most.Seconds() {
@@ -113,7 +113,7 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		spent += total
 		r.Outcome = survived
 		r.Tests += len(batch)
-		limit := time.Duration(10*total*float64(time.Second)) + 10*time.Second
+		limit := time.Duration(10*clock*float64(time.Second)) + 10*time.Second
 		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
 		t.remember(m, batch, out.test)
@@ -204,6 +204,8 @@ type verdict struct {
 	test   string // the first that failed
 	why    string
 	text   string
+	// Seconds of the processor.
+	processor float64
 }
 
 // runTest runs a test binary in its room, and ends it at the first failure.
@@ -226,10 +228,14 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 5 * time.Second
 	err = cmd.Run()
-	if err == nil {
-		return verdict{text: out.text.String()}
+	used := 0.0
+	if cmd.ProcessState != nil {
+		used = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	}
-	v := verdict{failed: true}
+	if err == nil {
+		return verdict{text: out.text.String(), processor: used}
+	}
+	v := verdict{failed: true, processor: used}
 	v.test, v.why = out.first()
 	if v.why == "" {
 		v.why = err.Error()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"dargah/internal/db"
@@ -74,13 +75,31 @@ func Open(t testing.TB, opts db.Options) *db.DB {
 	return d
 }
 
-// SQLiteURL gives the URL of a new, migrated SQLite file.
+// SQLiteURL gives the URL of a new, migrated SQLite file: a copy of one that this process migrated.
 func SQLiteURL(t testing.TB) string {
 	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "checkout.db")
-	migrate(t, url)
-	return url
+	made.Do(func() {
+		path := filepath.Join(t.TempDir(), "checkout.db")
+		migrate(t, "sqlite:"+path)
+		var err error
+		if empty, err = os.ReadFile(path); err != nil {
+			t.Fatalf("read the new database: %v", err)
+		}
+	})
+	if len(empty) == 0 {
+		t.Fatal("the first database of this process could not be made")
+	}
+	path := filepath.Join(t.TempDir(), "checkout.db")
+	if err := os.WriteFile(path, empty, 0o600); err != nil {
+		t.Fatalf("copy the new database: %v", err)
+	}
+	return "sqlite:" + path
 }
+
+var (
+	made  sync.Once
+	empty []byte
+)
 
 func migrate(t testing.TB, url string) {
 	t.Helper()
