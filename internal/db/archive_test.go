@@ -92,6 +92,9 @@ func books(t *testing.T, url string) {
 		for _, line := range []string{
 			`INSERT INTO merchants (id, slug, name, revision, created_at_ms) VALUES ('mer_1', 'meybod', 'سفال', 1, 1)`,
 			`INSERT INTO invoice_numbers (merchant_id, live, last_number) VALUES ('mer_1', 1, 1007)`,
+			`INSERT INTO feeds (merchant_id, live, shop, last_position) VALUES ('mer_1', 0, 1, 5), ('mer_1', 1, 2, 7)`,
+			`INSERT INTO users (id, email, password_hash, created_at_ms) VALUES ('usr_1', 'a@example.ir', 'x', 1)`,
+			`INSERT INTO logins (id, user_id, address, agent, created_at_ms, seen_at_ms, fresh_at_ms) VALUES ('log_1', 'usr_1', '', '', 1, 1, 1)`,
 			`INSERT INTO sessions (token, data, expires_at_ms) VALUES ('s', 'd', 99)`,
 			`INSERT INTO settings (name, value) VALUES ('kept', '1')`,
 		} {
@@ -219,6 +222,9 @@ func TestBackup_WhileWriting(t *testing.T) {
 	})
 }
 
+// moved are the tables in which a restore changes something.
+var moved = []string{"sessions", "logins", "invoice_numbers", "feeds"}
+
 // TestRestore: a backup of either engine goes into either engine, over data only when told, and never
 // under a server. Numbers begin anew behind all that can have been given, whoever was logged in is out,
 // and everything else is as it was.
@@ -251,9 +257,16 @@ func TestRestore(t *testing.T) {
 				t.Errorf("an empty database was kept as %s", r.Aside)
 			}
 			back := whole(t, url)
-			same(t, "restored", first, back, "sessions", "invoice_numbers")
-			if len(back["sessions"]) != 0 {
+			same(t, "restored", first, back, moved...)
+			after := dbtest.Open(t, db.Options{URL: url})
+			if n := count(t, after, `SELECT (SELECT COUNT(*) FROM sessions) + (SELECT COUNT(*) FROM logins WHERE ended_at_ms IS NULL)`); n != 0 {
 				t.Error("somebody is still logged in")
+			}
+			if n := count(t, after, `SELECT COUNT(*) FROM feeds WHERE last_position > 10000000000`); n != 2 {
+				t.Error("places in the feed come again")
+			}
+			if err := after.Close(); err != nil {
+				t.Fatal(err)
 			}
 			if next := number(t, url); next != r.Series || next <= 1008 {
 				t.Errorf("the next number is %d, said was %d", next, r.Series)
@@ -274,7 +287,7 @@ func TestRestore(t *testing.T) {
 				if !strings.HasPrefix(r.Aside, path+".before-restore-") {
 					t.Errorf("the old data are in %q", r.Aside)
 				}
-				same(t, "the old data", first, whole(t, "sqlite:"+r.Aside), "sessions", "invoice_numbers")
+				same(t, "the old data", first, whole(t, "sqlite:"+r.Aside), moved...)
 			}
 			// In another second, on another machine that knows nothing of the numbers given since.
 			elsewhere := fresh(t)
@@ -398,6 +411,6 @@ func TestRestore_LostFile(t *testing.T) {
 		if broken != (r.Aside != "") {
 			t.Errorf("%s: kept as %q", what, r.Aside)
 		}
-		same(t, what, first, whole(t, url), "sessions", "invoice_numbers")
+		same(t, what, first, whole(t, url), moved...)
 	}
 }
