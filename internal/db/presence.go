@@ -50,12 +50,8 @@ func (p *presence) take(ctx context.Context) (*sql.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	var held bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock_shared(`+presenceKeys+`)`).Scan(&held); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock for serving: %w", err), conn.Close())
-	}
-	if !held {
-		return nil, errors.Join(ErrRestored, conn.Close())
+	if err := tryForAWhile(ctx, conn, `SELECT pg_try_advisory_lock_shared(`+presenceKeys+`)`, ErrRestored); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
@@ -92,30 +88,38 @@ func (p *presence) keep(ctx context.Context, db *DB) {
 func (p *presence) close() error {
 	p.cancel()
 	p.kept.Wait()
-	var err error
 	if p.conn != nil {
 		// PostgreSQL would notice the closed connection a moment later.
 		short, cancel := context.WithTimeout(context.Background(), presenceShort)
 		_, _ = p.conn.ExecContext(short, `SELECT pg_advisory_unlock_shared(`+presenceKeys+`)`)
 		cancel()
-		err = p.conn.Close()
+		_ = p.conn.Close() // it may be gone: what ended keep may have cut its last look short
 	}
-	return errors.Join(err, p.pool.Close())
+	return p.pool.Close()
 }
 
-// alone takes the lock for a restore; it goes with the connection. It waits a moment for that of a
-// server that was killed just now.
+// alone takes the lock for a restore, until the end is closed.
 func (e *end) alone(ctx context.Context) error {
+	err := tryForAWhile(ctx, e.conn, `SELECT pg_try_advisory_lock(`+presenceKeys+`)`, ErrServed)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e, err)
+	}
+	return nil
+}
+
+// tryForAWhile takes an advisory lock, or returns taken. It waits a moment for that of a process that
+// ended just now: PostgreSQL notices it a little later.
+func tryForAWhile(ctx context.Context, conn *sql.Conn, query string, taken error) error {
 	for began := time.Now(); ; {
 		var held bool
-		if err := e.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+presenceKeys+`)`).Scan(&held); err != nil {
-			return fmt.Errorf("lock %s: %w", e, err)
+		if err := conn.QueryRowContext(ctx, query).Scan(&held); err != nil {
+			return fmt.Errorf("lock: %w", err)
 		}
 		if held {
 			return nil
 		}
 		if time.Since(began) > presenceEvery {
-			return fmt.Errorf("%s: %w", e, ErrServed)
+			return taken
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

@@ -222,7 +222,7 @@ func (e *end) fold(ctx context.Context) error {
 // setAside keeps what was there under a name of its own. The file keeps its own name as well until the
 // rename: a crash leaves the old database or the new one.
 func setAside(path string, now time.Time) (string, error) {
-	aside := path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	aside := path + ".before-restore-" + now.UTC().Format("20060102T150405.000Z")
 	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
 		// Nobody could fold this log into its file (it is damaged, or open elsewhere). It must not be
 		// played into the new one. The file goes first: until all is done there is no database here, and
@@ -233,7 +233,9 @@ func setAside(path string, now time.Time) (string, error) {
 		if err := os.Rename(path+"-wal", aside+"-wal"); err != nil {
 			return "", fmt.Errorf("keep the old database: %w", err)
 		}
-	} else if err := os.Link(path, aside); err != nil {
+	} else if err := os.Link(path, aside); errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("keep the old database: %w", err)
+	} else if err != nil {
 		// A file system without links: as above.
 		if err := os.Rename(path, aside); err != nil {
 			return "", fmt.Errorf("keep the old database: %w", err)
