@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"testing/fstest"
+
+	"github.com/pressly/goose/v3"
 )
 
 // WithMigration adds a migration to the embedded ones.
@@ -94,4 +96,69 @@ func (db *DB) URL() string {
 		return "sqlite:" + db.target.path
 	}
 	return db.target.url
+}
+
+// UpTo leaves out the migrations behind a version, as an older program does.
+func (o Options) UpTo(version int64) Options {
+	files := fstest.MapFS{}
+	names, _ := fs.Glob(embedded, "migrations/*.sql")
+	for _, n := range names {
+		if v, _ := goose.NumericComponent(n); v <= version {
+			data, _ := fs.ReadFile(embedded, n)
+			files[n] = &fstest.MapFile{Data: data}
+		}
+	}
+	o.migrations = files
+	return o
+}
+
+// Instead puts another text in the place of a migration that UpTo left in.
+func (o Options) Instead(name, text string) Options {
+	o.migrations.(fstest.MapFS)[name] = &fstest.MapFile{Data: []byte(text)}
+	return o
+}
+
+// Migration is one of the embedded ones.
+type Migration struct {
+	Version    int64
+	Name, Text string
+}
+
+// Migrations lists them in order.
+func Migrations() (list []Migration) {
+	names, _ := fs.Glob(embedded, "migrations/*.sql")
+	for _, n := range names {
+		v, _ := goose.NumericComponent(n)
+		text, _ := fs.ReadFile(embedded, n)
+		list = append(list, Migration{v, n, string(text)})
+	}
+	return list
+}
+
+// CopyUpTo is Copy between two databases of an older version; the target is made.
+func CopyUpTo(ctx context.Context, fromURL, toURL string, version int64) error {
+	var ends [2]*end
+	for i, url := range []string{fromURL, toURL} {
+		t, err := parseURL(url)
+		if err != nil {
+			return err
+		}
+		t.migrations = Options{}.UpTo(version).migrations
+		if i == 1 {
+			if err := makeSchema(ctx, t); err != nil {
+				return err
+			}
+		}
+		if ends[i], err = openEnd(ctx, t); err != nil {
+			return err
+		}
+		defer ends[i].close()
+	}
+	if err := ends[1].exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	if _, err := copyAll(ctx, ends[0], ends[1]); err != nil {
+		return err
+	}
+	return ends[1].exec(ctx, "COMMIT")
 }
