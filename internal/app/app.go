@@ -34,6 +34,8 @@ import (
 const (
 	// sweepEvery is how late an invoice may be written down as expired, or an attempt as abandoned.
 	sweepEvery = 2 * time.Second
+	// feedEvery is how much a reader of the feed may have to put in its place at most.
+	feedEvery = 2 * time.Second
 	// pruneEvery is how late what may be forgotten is forgotten.
 	pruneEvery = time.Hour
 	// loopbackEvery is how late an account that moved to this machine gets its form-action.
@@ -130,6 +132,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
+	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
 	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)

@@ -144,9 +144,7 @@ func (w *writer) run(c *call) {
 		}
 		c.exited = true
 	}()
-	if c.err = c.fn(tx); c.err == nil {
-		c.err = tx.writeActs()
-	}
+	c.err = c.fn(tx)
 	c.woken = tx.woken
 	returned = true
 	if fatalSQLite(c.err) && w.st.broken == nil {

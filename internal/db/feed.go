@@ -11,83 +11,149 @@ import (
 	"dargah/internal/app/checkout"
 )
 
-// act is what one transaction does to one invoice, as the merchant's feed and the search hear of it.
-// It is kept until all else is done, so that the feed's row, which all acts of the merchant want, is
-// locked for the time of the commit alone, and never while another invoice is waited for.
-type act struct {
-	merchantID  string
-	live        bool
-	number      int64
-	first, last int64 // its events; none when last is 0
-	add, remove []string
+// Unfed lists the merchants and modes that have events without a place in their feed.
+func (tx *Tx) Unfed(limit int) ([]checkout.Feed, error) {
+	w := where{}
+	rows, err := tx.query(`SELECT DISTINCT merchant_id, live FROM invoices WHERE fed_seq < event_seq`+w.limit(limit), w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list feeds with something new: %w", err)
+	}
+	defer rows.Close()
+	var list []checkout.Feed
+	for rows.Next() {
+		var f checkout.Feed
+		if err := rows.Scan(&f.MerchantID, &f.Live); err != nil {
+			return nil, fmt.Errorf("list feeds with something new: %w", err)
+		}
+		list = append(list, f)
+	}
+	return list, rows.Err()
 }
 
-// act returns the act on an invoice in this transaction, a new one when there was none.
-func (tx *Tx) act(inv *checkout.Invoice) (*act, error) {
-	number, err := strconv.ParseInt(inv.Number, 10, 64)
+// HasUnfed says whether a feed has events without a place.
+func (tx *Tx) HasUnfed(f checkout.Feed) (bool, error) {
+	var found bool
+	err := tx.row(`SELECT EXISTS (SELECT 1 FROM invoices WHERE merchant_id = $1 AND live = $2 AND fed_seq < event_seq)`, f.MerchantID, bit(f.Live)).Scan(&found)
 	if err != nil {
-		return nil, fmt.Errorf("number of invoice %s: %w", inv.ID, err)
+		return false, fmt.Errorf("look for something new in a feed: %w", err)
 	}
-	for i := range tx.acts {
-		if a := &tx.acts[i]; a.number == number && a.live == inv.Live && a.merchantID == inv.MerchantID {
-			return a, nil
+	return found, nil
+}
+
+// unfed is an invoice with events that have no place yet.
+type unfed struct {
+	id             string
+	number         int64
+	placed, events int64
+}
+
+// happening is one event that waits for its place.
+type happening struct {
+	number, sequence, at int64
+}
+
+// FeedNews gives places to the events of at most limit invoices that have none yet, in the order of
+// their times, those of each invoice in the order of their numbers. The feed's row serializes those who
+// do this; each of them sees all that the one before has placed. It reports whether there may be more.
+func (tx *Tx) FeedNews(f checkout.Feed, limit int) (more bool, err error) {
+	var shop, position int64
+	err = tx.row(`SELECT shop, last_position FROM feeds WHERE merchant_id = $1 AND live = $2 FOR UPDATE`, f.MerchantID, bit(f.Live)).Scan(&shop, &position)
+	if err != nil {
+		return false, none("lock the feed", err)
+	}
+	invoices, err := tx.lockUnfed(f, limit)
+	if err != nil || len(invoices) == 0 {
+		return false, err
+	}
+	var news []happening
+	for _, inv := range invoices {
+		// In a statement of its own: on PostgreSQL it sees what was committed while the lock was waited for.
+		if news, err = tx.happenings(news, &inv); err != nil {
+			return false, err
+		}
+		n, err := tx.exec(`UPDATE invoices SET fed_seq = $1 WHERE id = $2 AND fed_seq = $3`, inv.events, inv.id, inv.placed)
+		if err := one("place events of "+inv.id, n, err); err != nil {
+			return false, err
 		}
 	}
-	tx.acts = append(tx.acts, act{merchantID: inv.MerchantID, live: inv.Live, number: number})
-	return &tx.acts[len(tx.acts)-1], nil
+	slices.SortStableFunc(news, func(a, b happening) int { return cmp.Compare(a.at, b.at) })
+	if position, err = tx.insertPlaces(shop, position, news); err != nil {
+		return false, err
+	}
+	n, err := tx.exec(`UPDATE feeds SET last_position = $1 WHERE shop = $2`, position, shop)
+	return len(invoices) == limit, one("move the feed on", n, err)
 }
 
-// happened notes the events of an invoice behind fromSeq for the feed.
-func (tx *Tx) happened(inv *checkout.Invoice, fromSeq int64) error {
-	if inv.EventSeq <= fromSeq {
+func (tx *Tx) lockUnfed(f checkout.Feed, limit int) ([]unfed, error) {
+	w := where{}
+	w.add("merchant_id = ? AND live = ? AND fed_seq < event_seq", f.MerchantID, bit(f.Live))
+	rows, err := tx.query(`SELECT id, number, fed_seq, event_seq FROM invoices`+w.sql()+` ORDER BY number`+w.limit(limit)+` FOR UPDATE`, w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list invoices with something new: %w", err)
+	}
+	defer rows.Close()
+	var list []unfed
+	for rows.Next() {
+		var u unfed
+		if err := rows.Scan(&u.id, &u.number, &u.placed, &u.events); err != nil {
+			return nil, fmt.Errorf("list invoices with something new: %w", err)
+		}
+		list = append(list, u)
+	}
+	return list, rows.Err()
+}
+
+// happenings adds an invoice's new events. No event's time is before that of the one before it, also
+// when two machines' clocks differ: the numbers say what came first.
+func (tx *Tx) happenings(to []happening, inv *unfed) ([]happening, error) {
+	rows, err := tx.query(`SELECT sequence, created_at_ms FROM events WHERE invoice_id = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence`,
+		inv.id, inv.placed, inv.events)
+	if err != nil {
+		return nil, fmt.Errorf("read new events: %w", err)
+	}
+	defer rows.Close()
+	var latest int64
+	for rows.Next() {
+		h := happening{number: inv.number}
+		if err := rows.Scan(&h.sequence, &h.at); err != nil {
+			return nil, fmt.Errorf("read new events: %w", err)
+		}
+		h.at = max(h.at, latest)
+		latest = h.at
+		to = append(to, h)
+	}
+	return to, rows.Err()
+}
+
+// insertPlaces writes one row for each run of events of one invoice, and returns the last place.
+func (tx *Tx) insertPlaces(shop, position int64, news []happening) (int64, error) {
+	const rows, columns = 100, 5
+	args := make([]any, 0, rows*columns)
+	flush := func() error {
+		if len(args) == 0 {
+			return nil
+		}
+		_, err := tx.exec(`INSERT INTO feed (shop, position, number, first_sequence, last_sequence) VALUES `+rowsOf(len(args)/columns, columns), args...)
+		args = args[:0]
+		if err != nil {
+			return fmt.Errorf("insert into the feed: %w", err)
+		}
 		return nil
 	}
-	a, err := tx.act(inv)
-	if err != nil {
-		return err
-	}
-	if a.last == 0 {
-		a.first = fromSeq + 1
-	}
-	a.last = inv.EventSeq
-	return nil
-}
-
-// writeActs is the last thing before a commit. Feeds are taken in one order, so that two transactions
-// that want two of them never wait for each other.
-func (tx *Tx) writeActs() error {
-	slices.SortStableFunc(tx.acts, func(a, b act) int {
-		return cmp.Or(cmp.Compare(a.merchantID, b.merchantID), cmp.Compare(bit(a.live), bit(b.live)))
-	})
-	for i := range tx.acts {
-		a := &tx.acts[i]
-		shop, position, err := tx.place(a)
-		if err != nil {
-			return fmt.Errorf("take a place in the feed: %w", err)
+	for i := 0; i < len(news); {
+		first := news[i]
+		last := first.sequence
+		for i++; i < len(news) && news[i].number == first.number; i++ {
+			last = news[i].sequence
 		}
-		if a.last > 0 {
-			_, err := tx.exec(`INSERT INTO feed (shop, position, number, first_sequence, last_sequence) VALUES ($1, $2, $3, $4, $5)`,
-				shop, position, a.number, a.first, a.last)
-			if err != nil {
-				return fmt.Errorf("insert into the feed: %w", err)
+		position++
+		if args = append(args, shop, position, first.number, first.sequence, last); len(args) == cap(args) {
+			if err := flush(); err != nil {
+				return 0, err
 			}
 		}
-		if err := tx.writeTerms(shop, a); err != nil {
-			return err
-		}
 	}
-	tx.acts = nil
-	return nil
-}
-
-// place takes the next place of a feed, if the act has events.
-func (tx *Tx) place(a *act) (shop, position int64, err error) {
-	query := `UPDATE feeds SET last_position = last_position + 1 WHERE merchant_id = $1 AND live = $2 RETURNING shop, last_position`
-	if a.last == 0 {
-		query = `SELECT shop, last_position FROM feeds WHERE merchant_id = $1 AND live = $2`
-	}
-	err = tx.row(query, a.merchantID, bit(a.live)).Scan(&shop, &position)
-	return shop, position, err
+	return position, flush()
 }
 
 // insertFeeds gives a new merchant its two feeds. The lock makes two merchants that are made at once

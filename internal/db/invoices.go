@@ -41,7 +41,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 	if err != nil {
 		return fmt.Errorf("insert invoice: %w", err)
 	}
-	return tx.happened(inv, 0)
+	return nil
 }
 
 // Invoice reads one invoice with its payment. checkout.NotFound when there is none.
@@ -149,7 +149,7 @@ WHERE id = $8 AND status = $9 AND event_seq = $10`,
 	if n != 1 {
 		return fmt.Errorf("save invoice %s: moved meanwhile: %w", inv.ID, checkout.Conflict)
 	}
-	return tx.happened(inv, fromSeq)
+	return nil
 }
 
 // EditInvoice writes what a merchant may change of an open invoice.

@@ -123,11 +123,7 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 		}
 	}()
 	tx := &Tx{ctx: ctx, run: e.db.watched(pgRunner{sqlTx}), now: e.db.clock()}
-	err = fn(tx)
-	if err == nil {
-		err = tx.writeActs()
-	}
-	if err != nil {
+	if err := fn(tx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", errTooSlow, err)
 		}

@@ -2,7 +2,6 @@ package db
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,34 +20,27 @@ type Named struct {
 }
 
 // SetTerms says what an invoice is found by from now on: the words to add, and those that are over.
-// They are written with the invoice's events, before the commit.
 func (tx *Tx) SetTerms(inv *checkout.Invoice, remove, add []string) error {
-	a, err := tx.act(inv)
+	number, err := strconv.ParseInt(inv.Number, 10, 64)
 	if err != nil {
-		return err
+		return fmt.Errorf("number of invoice %s: %w", inv.ID, err)
 	}
-	a.remove, a.add = append(a.remove, remove...), append(a.add, add...)
-	return nil
-}
-
-func (tx *Tx) writeTerms(shop int64, a *act) error {
-	for _, term := range a.remove {
-		if slices.Contains(a.add, term) {
-			continue
-		}
-		if _, err := tx.exec(`DELETE FROM search_terms WHERE shop = $1 AND term = $2 AND number = $3`, shop, term, a.number); err != nil {
+	for _, term := range remove {
+		_, err := tx.exec(`DELETE FROM search_terms WHERE shop = (SELECT shop FROM feeds WHERE merchant_id = $1 AND live = $2) AND term = $3 AND number = $4`,
+			inv.MerchantID, bit(inv.Live), term, number)
+		if err != nil {
 			return fmt.Errorf("remove search term: %w", err)
 		}
 	}
-	if len(a.add) == 0 {
+	if len(add) == 0 {
 		return nil
 	}
-	args := make([]any, 0, 3*len(a.add))
-	for _, term := range a.add {
-		args = append(args, shop, term, a.number)
+	w := where{}
+	var rows []string
+	for _, term := range add {
+		rows = append(rows, w.numbered(`((SELECT shop FROM feeds WHERE merchant_id = ? AND live = ?), ?, CAST(? AS BIGINT))`, inv.MerchantID, bit(inv.Live), term, number))
 	}
-	_, err := tx.exec(`INSERT INTO search_terms (shop, term, number) VALUES `+rowsOf(len(a.add), 3)+` ON CONFLICT DO NOTHING`, args...)
-	if err != nil {
+	if _, err := tx.exec(`INSERT INTO search_terms (shop, term, number) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`, w.args...); err != nil {
 		return fmt.Errorf("insert search terms: %w", err)
 	}
 	return nil

@@ -13,7 +13,6 @@ type Tx struct {
 	run   runner
 	now   time.Time
 	woken map[string]struct{} // kinds of jobs to wake after the commit
-	acts  []act               // for the feed and the search, written before the commit
 }
 
 // runner is what both engines offer inside a transaction. SQLite's keeps prepared statements of

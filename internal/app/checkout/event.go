@@ -44,6 +44,12 @@ const (
 	EventVerifyAnswered   = "verify.answered"
 )
 
+// Feed is all events of a merchant in one mode, in the order of their commits.
+type Feed struct {
+	MerchantID string
+	Live       bool
+}
+
 // Actor says who did it. The zero value is the system.
 type Actor struct {
 	Kind      string // "customer", "gateway", "user", "key", "system"

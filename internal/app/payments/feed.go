@@ -22,7 +22,7 @@ type EventFilter struct {
 
 // Events lists what happened to all of the scope's invoices, in the order in which it was committed:
 // newest first, or forward. Whoever reads forward from the last event they have seen misses none,
-// also when transactions end in another order than they began: see the migration's table feeds.
+// also when transactions end in another order than they began: see the migration's table feed.
 // Errors: Invalid.
 func (e *Engine) Events(ctx context.Context, sc Scope, f EventFilter) ([]checkout.Event, string, error) {
 	v := verdict{}
@@ -32,6 +32,10 @@ func (e *Engine) Events(ctx context.Context, sc Scope, f EventFilter) ([]checkou
 		v.wrong("cursor", "broken_cursor")
 	}
 	if err := v.err(); err != nil {
+		return nil, "", err
+	}
+	feed := checkout.Feed{MerchantID: sc.MerchantID, Live: sc.Live}
+	if err := e.feedNews(ctx, feed, newsAtOnce); err != nil {
 		return nil, "", err
 	}
 	var list []checkout.Event
@@ -55,6 +59,45 @@ func (e *Engine) Events(ctx context.Context, sc Scope, f EventFilter) ([]checkou
 		return list, "", err
 	}
 	return list[:f.Limit], feedCursor(places[f.Limit-1], f.Forward), nil
+}
+
+const (
+	// newsBatch is how many invoices get places for their new events in one transaction.
+	newsBatch = 100
+	// newsAtOnce is how many such transactions a reader waits for; the rest is FeedNews's.
+	newsAtOnce = 20
+)
+
+// FeedNews gives places to events that have none yet, so that there are few of them when somebody reads.
+// Nothing depends on when it runs: whoever reads does the same first.
+func (e *Engine) FeedNews(ctx context.Context) error {
+	var feeds []checkout.Feed
+	err := e.DB.View(ctx, func(tx *db.Tx) error {
+		var err error
+		feeds, err = tx.Unfed(newsBatch)
+		return err
+	})
+	for _, feed := range feeds {
+		err = errors.Join(err, e.feedNews(ctx, feed, newsAtOnce))
+	}
+	return err
+}
+
+func (e *Engine) feedNews(ctx context.Context, feed checkout.Feed, most int) error {
+	more := false
+	err := e.DB.View(ctx, func(tx *db.Tx) error {
+		var err error
+		more, err = tx.HasUnfed(feed)
+		return err
+	})
+	for n := 0; err == nil && more && n < most && ctx.Err() == nil; n++ {
+		err = e.DB.Update(ctx, func(tx *db.Tx) error {
+			var err error
+			more, err = tx.FeedNews(feed, newsBatch)
+			return err
+		})
+	}
+	return err
 }
 
 // placeOf finds an event by its id. NotFound when it is not the scope's.

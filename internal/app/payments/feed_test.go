@@ -2,6 +2,7 @@ package payments_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,8 +45,12 @@ func (w *world) leaf(sc payments.Scope, f payments.EventFilter) []string {
 
 func TestEvents(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		one, two := w.invoice(1_500_000), w.invoice(1_500_000)
+		one := w.invoice(1_500_000)
+		w.clock.add(time.Millisecond)
+		two := w.invoice(1_500_000)
+		w.clock.add(time.Millisecond)
 		w.mustBack(w.start(one, "gardeshpay"), "1001")
+		w.clock.add(time.Millisecond)
 		if _, _, err := w.CancelInvoice(t.Context(), w.scope, two.ID, checkout.Actor{}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -151,41 +156,101 @@ func TestEvents_NoneIsMissed(t *testing.T) {
 	})
 }
 
-// TestEvents_CommitsOutOfOrder: a transaction that has taken its place and is slow to commit lets
-// nobody be seen behind it. (SQLite has one writer, so there is nothing to meet there.)
+// TestEvents_CommitsOutOfOrder: a transaction that began earlier and commits later than another one
+// stands behind it for a shop that has read in between, and holds up neither the other nor the shop.
+// (SQLite has one writer, so there is nothing to meet there.)
 func TestEvents_CommitsOutOfOrder(t *testing.T) {
 	dbtest.NeedPostgres(t)
 	c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
-	reached, free := make(chan struct{}), make(chan struct{})
-	var armed atomic.Bool
-	w := newWorld(t, dbtest.Open(t, db.Options{URL: dbtest.PostgresURL(t), Now: c.now, Watch: func(query string) error {
-		if strings.HasPrefix(query, "INSERT INTO feed ") && armed.CompareAndSwap(true, false) {
-			close(reached)
-			<-free
-		}
-		return nil
-	}}), c)
+	hold := newGate("INSERT INTO events ")
+	w := newWorld(t, dbtest.Open(t, db.Options{URL: dbtest.PostgresURL(t), Now: c.now, Watch: hold.watch}), c)
 	first := w.invoice(1000)
-	armed.Store(true)
+	hold.armed.Store(true)
+	var slow sync.WaitGroup
+	slow.Go(func() { w.invoice(2000) })
+	<-hold.reached
+	c.add(time.Minute)
+	if _, _, err := w.CancelInvoice(context.Background(), w.scope, first.ID, checkout.Actor{}, nil); err != nil {
+		t.Error(err)
+	}
+	seen := w.follow(w.scope, "", 100)
+	if want := []string{db.EventID(first.ID, 1), db.EventID(first.ID, 2)}; !slices.Equal(seen, want) {
+		t.Errorf("while one is slow: %v", seen)
+	}
+	close(hold.free)
+	slow.Wait()
+	if got := w.follow(w.scope, seen[1], 100); len(got) != 1 {
+		t.Errorf("then, behind what was seen: %v", got)
+	}
+	if got := w.follow(w.scope, "", 100); len(got) != 3 || !slices.Equal(got[:2], seen) {
+		t.Errorf("then, from the start: %v", got)
+	}
+}
+
+// TestEvents_TwoReadersAtOnce: who gives places while another one does waits for it, and goes on behind.
+func TestEvents_TwoReadersAtOnce(t *testing.T) {
+	dbtest.NeedPostgres(t)
+	c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
+	hold := newGate("INSERT INTO feed ")
+	w := newWorld(t, dbtest.Open(t, db.Options{URL: dbtest.PostgresURL(t), Now: c.now, Watch: hold.watch}), c)
+	w.invoice(1000)
+	hold.armed.Store(true)
+	got := make([][]string, 2)
 	var both sync.WaitGroup
-	both.Go(func() { w.invoice(2000) })
-	<-reached
-	// Another one, of the same shop, begins and would be done long before the slow one. Its change is
-	// of an invoice that exists, so that it does not wait for an invoice number.
-	both.Go(func() {
-		if _, _, err := w.CancelInvoice(context.Background(), w.scope, first.ID, checkout.Actor{}, nil); err != nil {
-			t.Error(err)
+	both.Go(func() { got[0] = w.follow(w.scope, "", 100) })
+	<-hold.reached
+	w.invoice(2000) // no payment waits for a reader
+	both.Go(func() { got[1] = w.follow(w.scope, "", 100) })
+	close(hold.free)
+	both.Wait()
+	all := w.follow(w.scope, "", 100)
+	if len(all) != 2 || len(got[1]) != 2 || !slices.Equal(got[1], all) || len(got[0]) == 0 || got[0][0] != all[0] {
+		t.Errorf("two readers saw %v and %v, later %v", got[0], got[1], all)
+	}
+}
+
+// TestEvents_ManyAtOnce: more invoices than get places in one transaction, and in one reading; those
+// that wait are placed by the schedule, and nothing changes its place.
+func TestEvents_ManyAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for range 205 {
+			w.clock.add(time.Millisecond)
+			w.invoice(1000)
+		}
+		if err := w.FeedNews(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		seen := w.follow(w.scope, "", 100)
+		if len(seen) != 205 || len(slices.Compact(slices.Sorted(slices.Values(seen)))) != 205 {
+			t.Fatalf("%d events", len(seen))
+		}
+		w.invoice(1000)
+		if err := errors.Join(w.FeedNews(t.Context()), w.FeedNews(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.follow(w.scope, "", 100); len(got) != 206 || !slices.Equal(got[:205], seen) {
+			t.Errorf("one more, and %d stand there", len(got))
 		}
 	})
-	time.Sleep(200 * time.Millisecond) // long enough to be done, if nothing held it
-	if got := w.follow(w.scope, "", 100); len(got) != 1 {
-		t.Errorf("seen behind a place that is not settled: %v", got)
+}
+
+// gate holds up the first statement that begins so, once it is armed.
+type gate struct {
+	begins        string
+	armed         atomic.Bool
+	reached, free chan struct{}
+}
+
+func newGate(begins string) *gate {
+	return &gate{begins: begins, reached: make(chan struct{}), free: make(chan struct{})}
+}
+
+func (g *gate) watch(query string) error {
+	if strings.HasPrefix(query, g.begins) && g.armed.CompareAndSwap(true, false) {
+		close(g.reached)
+		<-g.free
 	}
-	close(free)
-	both.Wait()
-	if got := w.follow(w.scope, db.EventID(first.ID, 1), 100); len(got) != 2 || got[1] != db.EventID(first.ID, 2) {
-		t.Errorf("then: %v", got)
-	}
+	return nil
 }
 
 func TestInvoices_Search(t *testing.T) {

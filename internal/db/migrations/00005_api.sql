@@ -14,9 +14,7 @@ CREATE TABLE refunds (
 ) WITHOUT ROWID;
 
 -- A merchant in one mode: a small number for it, since it stands in many rows, and the last place
--- given out in its feed. The row is locked from the moment a transaction takes places, as the last
--- thing it does, until it has ended: so places are in the order of commits, and nobody who reads on
--- from a place can miss one that comes later.
+-- given out in its feed.
 CREATE TABLE feeds (
   merchant_id   TEXT   NOT NULL REFERENCES merchants (id),
   live          BIGINT NOT NULL CHECK (live IN (0, 1)),
@@ -28,8 +26,11 @@ INSERT INTO feeds (merchant_id, live, shop, last_position)
 SELECT id, 0, 2 * ROW_NUMBER() OVER (ORDER BY id) - 1, 0 FROM merchants
 UNION ALL SELECT id, 1, 2 * ROW_NUMBER() OVER (ORDER BY id), 0 FROM merchants;
 
--- One row for what one transaction made happen to one invoice. The invoice is named by its number,
--- which is a tenth of its id.
+-- A run of events of one invoice, in the order in which the merchant's programs read all of them.
+-- Places are not given by who makes an event, who would have to hold the feed until the commit, but
+-- afterwards, to what is committed: so nobody who reads on from a place can miss what comes behind it,
+-- and payments of one merchant do not wait for each other. The invoice is named by its number, which
+-- is a tenth of its id.
 CREATE TABLE feed (
   shop           BIGINT NOT NULL,
   position       BIGINT NOT NULL,
@@ -39,6 +40,9 @@ CREATE TABLE feed (
   PRIMARY KEY (shop, position)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX feed_of_invoice ON feed (shop, number, last_sequence);
+-- How many of an invoice's events have a place. The index holds only those that wait for one.
+ALTER TABLE invoices ADD COLUMN fed_seq BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX invoices_unfed ON invoices (merchant_id, live, number) WHERE fed_seq < event_seq;
 
 -- What an invoice is found by, folded: reference, words of the name, mobile, email, the bank's
 -- reference. Compared byte by byte, so that a prefix is a range.
