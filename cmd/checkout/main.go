@@ -43,6 +43,7 @@ type cli struct {
 	APIKey    apikeyCmd    `cmd:"" name:"apikey" help:"Keys of the API."`
 	Gateway   gatewayCmd   `cmd:"" help:"A merchant's settings for a gateway."`
 	Invoice   invoiceCmd   `cmd:"" help:"Invoices."`
+	Webhook   webhookCmd   `cmd:"" help:"Where a merchant's programs hear of what happens."`
 	Version   versionCmd   `cmd:"" help:"What this program was built from."`
 	Help      helpCmd      `cmd:"" help:"Help on a command; 'help env' prints the table of environment variables."`
 }

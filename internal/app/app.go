@@ -23,6 +23,7 @@ import (
 	"dargah/internal/app/payments"
 	"dargah/internal/app/seal"
 	"dargah/internal/app/server"
+	"dargah/internal/app/webhooks"
 	"dargah/internal/app/worker"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
@@ -66,14 +67,17 @@ type Options struct {
 	Now func() time.Time
 	// Live carries the calls to the gateways of live mode; nil is the network.
 	Live http.RoundTripper
-	Log  *slog.Logger
+	// Hooks carries webhooks; nil is the network, behind the guard.
+	Hooks http.RoundTripper
+	Log   *slog.Logger
 }
 
 // App is a whole house, ready to serve.
 type App struct {
-	Server *server.Server
-	Engine *payments.Engine
-	Access *access.Access
+	Server   *server.Server
+	Engine   *payments.Engine
+	Access   *access.Access
+	Webhooks *webhooks.Hooks
 
 	cfg    Config
 	db     *db.DB
@@ -130,13 +134,14 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.worker = worker.New(worker.Options{DB: store, Now: o.Now, Log: o.Log})
 	a.Access = newAccess(store, box, o.Now, o.Log, a.worker.Spawn)
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
+	a.Webhooks = openHooks(cfg, o, store, box, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
 	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)
-	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
+	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.Webhooks.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err
 	}
 	crash.At("open.prepared")
@@ -237,7 +242,7 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	pages.Mount(srv, a.Engine, cfg.BaseURL, o.Now)
-	if _, err := api.Mount(srv.Echo, api.Options{Engine: a.Engine, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log}); err != nil {
+	if _, err := api.Mount(srv.Echo, api.Options{Engine: a.Engine, Webhooks: a.Webhooks, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log}); err != nil {
 		return nil, fmt.Errorf("start the API: %w", err)
 	}
 	admin.Mount(admin.Options{

@@ -19,19 +19,20 @@ var rooms = map[string][]string{
 	"cmd/checkout": {"internal/app"},
 
 	"internal/app": {
-		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/payments", "internal/app/worker",
+		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/webhooks", "internal/app/payments", "internal/app/worker",
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
 		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
 	},
 
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
-	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/wire", "internal/app/server", "internal/app/crash"},
+	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/wire", "internal/app/server", "internal/app/crash"},
 
 	"internal/app/admin": {"internal/app/payments", "internal/app/access", "internal/app/server", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
 	"internal/app/payments": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":   {"internal/db", "internal/app/crash"},
+	"internal/app/webhooks": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"}, // of gateways only the Redactor
 	"internal/app/mail":     {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
 	"internal/app/access":   {"internal/db", "internal/app/auth", "internal/app/seal"},
 	"internal/app/server":   {"web/templates", "web/static"},
@@ -98,6 +99,7 @@ var outside = map[string][]string{
 	"github.com/alexedwards/scs/v2":          {"internal/app/admin"},
 	"github.com/pquerna/otp":                 {"internal/app/auth"},
 	"github.com/alexedwards/argon2id":        {"internal/app/auth"},
+	"code.dny.dev/ssrf":                      {"internal/app/webhooks"},
 	"github.com/sony/gobreaker/v2":           {"internal/gateways"},
 	"github.com/jalaali/go-jalaali":          {"internal/app/i18n"},
 	"golang.org/x/crypto":                    {"internal/app/auth"},

@@ -46,7 +46,7 @@ func Variables() []Variable {
 		{Name: "CHECKOUT_METRICS_ADDR", Absent: "off", Text: "Prometheus on its own listener; this version has none yet", set: setAddr(func(c *Config) *string { return &c.MetricsAddr }), later: "has no metrics yet"},
 		{Name: "CHECKOUT_LOG_LEVEL", Default: "info", Text: "debug, info, warn or error", set: setLogLevel},
 		{Name: "CHECKOUT_LOG_FORMAT", Default: "json", Text: "json or text", set: setLogFormat},
-		{Name: "CHECKOUT_WEBHOOK_ALLOW", Absent: "none", Text: "CIDRs allowed as webhook targets besides public addresses; this version sends no webhooks yet", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.WebhookAllow }), later: "sends no webhooks yet"},
+		{Name: "CHECKOUT_WEBHOOK_ALLOW", Absent: "none", Text: "CIDRs, separated by commas, allowed as webhook targets besides public addresses, by http as well", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.WebhookAllow })},
 		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Absent: "off", Text: "OpenTelemetry collector; this version exports no traces yet", set: setHTTPURL(func(c *Config) *string { return &c.OTLPEndpoint }), later: "exports no traces yet"},
 	}
 }

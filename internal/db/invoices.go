@@ -22,7 +22,7 @@ const invoiceColumns = `id, merchant_id, live, number, token, status, amount_ria
 // oneInvoice reads one invoice, with the revision of its merchant.
 const oneInvoice = `SELECT ` + invoiceColumns + `, (SELECT m.revision FROM merchants m WHERE m.id = merchant_id) FROM invoices `
 
-// InsertInvoice stores a new invoice with its event head.
+// InsertInvoice stores a new invoice with its event head, and sets its MerchantRevision.
 func (tx *Tx) InsertInvoice(inv *checkout.Invoice) error {
 	items, metadata, err := invoiceJSON(inv)
 	if err != nil {
@@ -32,12 +32,13 @@ func (tx *Tx) InsertInvoice(inv *checkout.Invoice) error {
 	if err != nil {
 		return fmt.Errorf("insert invoice: number: %w", err)
 	}
-	_, err = tx.exec(`INSERT INTO invoices (`+invoiceColumns+`)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`,
+	err = tx.row(`INSERT INTO invoices (`+invoiceColumns+`)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+RETURNING (SELECT m.revision FROM merchants m WHERE m.id = merchant_id)`,
 		inv.ID, inv.MerchantID, bit(inv.Live), number, inv.Token, string(inv.Status), int64(inv.Amount), int64(inv.AmountRefunded),
 		inv.Description, inv.Reference, inv.Customer.Name, inv.Customer.Mobile, inv.Customer.Email, items, strings.Join(inv.Gateways, ","),
 		inv.ReturnURL, inv.Locale, metadata, bit(inv.SendEmail), ms(inv.CreatedAt), ms(inv.ExpiresAt), nullMS(inv.PaidAt),
-		nullMS(inv.CanceledAt), nil, int64(inv.AttemptCount), inv.EventSeq, inv.EventHash)
+		nullMS(inv.CanceledAt), nil, int64(inv.AttemptCount), inv.EventSeq, inv.EventHash).Scan(&inv.MerchantRevision)
 	if err != nil {
 		return fmt.Errorf("insert invoice: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	feed := checkout.Feed{MerchantID: pottery, Live: true}
 	job := checkout.Job{Kind: "verify", Key: "k", RunAt: moneyTime}
 	one := func(_ any, err error) error { return err }
-	return map[string]func(tx *db.Tx) error{
+	all := map[string]func(tx *db.Tx) error{
 		"GatewayAccount":     func(tx *db.Tx) error { return one(tx.GatewayAccount(pottery, true, "ghesta")) },
 		"GatewayAccounts":    func(tx *db.Tx) error { return one(tx.GatewayAccounts(pottery, true)) },
 		"AllGatewayAccounts": func(tx *db.Tx) error { return one(tx.AllGatewayAccounts()) },
@@ -173,6 +174,50 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		},
 		"Memberships": func(tx *db.Tx) error { return one(tx.Memberships(s.user.ID)) },
 	}
+	maps.Copy(all, webhookQueries(s))
+	return all
+}
+
+// webhookQueries are those about endpoints, messages and deliveries.
+func webhookQueries(s *stock) map[string]func(tx *db.Tx) error {
+	one := func(_ any, err error) error { return err }
+	e, d := s.endpoint, s.delivery
+	return map[string]func(tx *db.Tx) error{
+		"InsertEndpoint":      func(tx *db.Tx) error { f := *e; f.ID += "2"; return tx.InsertEndpoint(&f) },
+		"Endpoints":           func(tx *db.Tx) error { return one(tx.Endpoints(pottery, true)) },
+		"DisabledEndpoints":   func(tx *db.Tx) error { return one(tx.DisabledEndpoints(pottery)) },
+		"ScopedEndpoint":      func(tx *db.Tx) error { return one(tx.ScopedEndpoint(pottery, true, e.ID)) },
+		"LockEndpoint":        func(tx *db.Tx) error { return one(tx.LockEndpoint(pottery, true, e.ID)) },
+		"Endpoint":            func(tx *db.Tx) error { return one(tx.Endpoint(e.ID)) },
+		"SaveEndpointSecrets": func(tx *db.Tx) error { return tx.SaveEndpointSecrets(e.ID, e.Secrets) },
+		"DeleteEndpoint":      func(tx *db.Tx) error { return tx.DeleteEndpoint(e) },
+		"DisableEndpoint":     func(tx *db.Tx) error { return one(tx.DisableEndpoint(e, checkout.DisabledGone)) },
+		"EnableEndpoint":      func(tx *db.Tx) error { return tx.EnableEndpoint(e) },
+		"EndpointFailed":      func(tx *db.Tx) error { return tx.EndpointFailed(e.ID, moneyTime) },
+		"EndpointHeard":       func(tx *db.Tx) error { return tx.EndpointHeard(e.ID) },
+		"OwnerAddresses":      func(tx *db.Tx) error { return one(tx.OwnerAddresses(pottery)) },
+		"InsertMessages": func(tx *db.Tx) error {
+			m, f := *s.message, *d
+			m.EventID, f.EventID, f.ID = "evt_2", "evt_2", "whd_2"
+			return tx.InsertMessages([]checkout.Message{m}, []checkout.Delivery{f})
+		},
+		"InsertDeliveries":  func(tx *db.Tx) error { return tx.InsertDeliveries([]checkout.Delivery{*d}) },
+		"Message":           func(tx *db.Tx) error { return one(tx.Message(d.EventID)) },
+		"MessagesFrom":      func(tx *db.Tx) error { return one(tx.MessagesFrom(e, moneyTime, "", 9)) },
+		"EventTime":         func(tx *db.Tx) error { return one(tx.EventTime(pottery, true, db.EventID(s.inv.ID, 1))) },
+		"PruneMessages":     func(tx *db.Tx) error { return one(tx.PruneMessages(tx.Now().Add(time.Hour), 9)) },
+		"WebhookLanes":      func(tx *db.Tx) error { return one(tx.WebhookLanes()) },
+		"ClaimDeliveries":   func(tx *db.Tx) error { return one(tx.ClaimDeliveries(e.ID, 9, tx.Now().Add(time.Minute))) },
+		"Delivery":          func(tx *db.Tx) error { return one(tx.Delivery(d.ID)) },
+		"LockDelivery":      func(tx *db.Tx) error { return one(tx.LockDelivery(d.ID)) },
+		"ScopedDelivery":    func(tx *db.Tx) error { return one(tx.ScopedDelivery(pottery, true, d.ID)) },
+		"SaveDelivery":      func(tx *db.Tx) error { return tx.SaveDelivery(d) },
+		"InsertTry":         func(tx *db.Tx) error { return tx.InsertTry(d.ID, &checkout.Try{Attempt: 2, At: moneyTime}) },
+		"Tries":             func(tx *db.Tx) error { return one(tx.Tries(d.ID)) },
+		"HoldDeliveries":    func(tx *db.Tx) error { return tx.HoldDeliveries(e.ID) },
+		"ReleaseDeliveries": func(tx *db.Tx) error { return tx.ReleaseDeliveries(tx.Now()) },
+		"Deliveries":        func(tx *db.Tx) error { return one(tx.Deliveries(db.DeliveryQuery{EndpointID: e.ID, Limit: 9})) },
+	}
 }
 
 // stock is a store in which every query finds something.
@@ -186,6 +231,9 @@ type stock struct {
 	key               *checkout.APIKey
 	merchant          *checkout.Merchant
 	user              *checkout.User
+	endpoint          *checkout.Endpoint
+	message           *checkout.Message
+	delivery          *checkout.Delivery
 	fence, askedFence int64
 }
 
@@ -205,6 +253,12 @@ func newStock(t *testing.T, d *db.DB) *stock {
 	s.account = &checkout.GatewayAccount{ID: "gwa_1", MerchantID: pottery, Live: true, Gateway: "ghesta", Settings: map[string]string{}, Sealed: map[string]string{}, UpdatedAt: moneyTime}
 	s.key = &checkout.APIKey{ID: "key_1", MerchantID: pottery, Live: true, Name: "n", Scopes: []string{"read"}, CreatedAt: moneyTime}
 	s.user = &checkout.User{ID: "usr_1", Email: "a@example.com", PasswordHash: "x", CreatedAt: moneyTime}
+	s.endpoint = &checkout.Endpoint{ID: "whe_1", MerchantID: pottery, Live: true, URL: "https://shop.example/", Secrets: []checkout.EndpointSecret{{Sealed: "x"}}, CreatedAt: moneyTime}
+	s.message = &checkout.Message{EventID: "evt_1", MerchantID: pottery, Live: true, Type: checkout.EventInvoicePaid, Body: "{}", CreatedAt: moneyTime}
+	old := &checkout.Message{EventID: "evt_0", MerchantID: pottery, Live: true, Type: checkout.EventInvoicePaid, Body: "{}", CreatedAt: moneyTime.Add(-time.Hour)}
+	s.delivery = &checkout.Delivery{
+		ID: "whd_1", EventID: "evt_1", EndpointID: "whe_1", Type: checkout.EventInvoicePaid, Status: checkout.DeliveryPending, NextAt: moneyTime, CreatedAt: moneyTime,
+	}
 	s.must(func(tx *db.Tx) error {
 		var errs []error
 		do := func(err error) { errs = append(errs, err) }
@@ -221,6 +275,9 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))
+		do(tx.InsertEndpoint(s.endpoint))
+		do(tx.InsertMessages([]checkout.Message{*s.message, *old}, []checkout.Delivery{*s.delivery}))
+		do(tx.InsertTry(s.delivery.ID, &checkout.Try{Attempt: 1, At: moneyTime}))
 		do(tx.EnqueueJob(checkout.Job{Kind: "verify", Key: "k", RunAt: tx.Now()}))
 		s.fence, err = tx.EnqueueLeased(checkout.Job{Kind: "leased", Key: "k", RunAt: tx.Now()}, tx.Now().Add(time.Minute))
 		do(err)

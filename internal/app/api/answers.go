@@ -46,6 +46,9 @@ func (a *API) render(result any) ([]byte, error) {
 	case checkout.Refund:
 		return wire.Marshal(wire.NewRefund(&r))
 	default:
+		if shape := renderHook(result); shape != nil {
+			return wire.Marshal(shape)
+		}
 		return nil, fmt.Errorf("render %T: no such shape", result)
 	}
 }

@@ -75,11 +75,12 @@ type Limits interface {
 
 // Options wire the API.
 type Options struct {
-	Engine  Engine
-	Keys    Keys
-	Limits  Limits
-	BaseURL string // public origin without a trailing slash
-	Log     *slog.Logger
+	Engine   Engine
+	Webhooks Webhooks
+	Keys     Keys
+	Limits   Limits
+	BaseURL  string // public origin without a trailing slash
+	Log      *slog.Logger
 }
 
 // API is the mounted API.
@@ -111,7 +112,7 @@ func Mount(e *echo.Echo, o Options) (*API, error) {
 	g := e.Group(Prefix)
 	config := huma.Config{OpenAPI: describe(o.BaseURL)}
 	h := humaecho.NewWithGroup(e, g, config)
-	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes(), a.eventRoutes())
+	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes(), a.eventRoutes(), a.webhookRoutes())
 	for i := range a.routes {
 		r := &a.routes[i]
 		r.document(h.OpenAPI())

@@ -28,6 +28,7 @@ var (
 	membersOf = map[string][]string{
 		"InvoiceCreate": createMembers, "InvoiceUpdate": updateMembers, "InvoiceCustomer": customerMembers,
 		"InvoiceItem": itemMembers, "AttemptResolve": resolveMembers, "RefundCreate": refundMembers, "Nothing": nil,
+		"EndpointCreate": endpointMembers, "SecretRotate": rotateMembers, "EndpointReplay": replayMembers,
 	}
 )
 

@@ -23,6 +23,7 @@ import (
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/seal"
+	"dargah/internal/app/webhooks"
 	"dargah/internal/db"
 	"dargah/internal/db/dbtest"
 	"dargah/internal/gateways"
@@ -49,6 +50,7 @@ type house struct {
 	db      *db.DB
 	engine  *payments.Engine
 	access  *access.Access
+	hooks   *webhooks.Hooks
 	spawned sync.WaitGroup
 	shop    payments.Scope
 	// The keys of two shops.
@@ -86,6 +88,7 @@ func build(t testing.TB, url string, limits ...*access.Limits) *house {
 		DB: h.db, Box: box, BaseURL: "https://pay.example", Live: both, Test: both, Breaker: &gateways.Breaker{},
 		AttemptTTL: 30 * time.Minute, Now: time.Now, Random: rand.Reader, Log: quiet, Spawn: h.spawn,
 	})
+	h.hooks = webhooks.New(webhooks.Options{DB: h.db, Box: box, Now: time.Now, Random: rand.Reader, Log: quiet})
 	h.access = access.New(access.Options{
 		DB: h.db, Passwords: auth.NewPasswords(), Random: rand.Reader, Log: quiet, Spawn: h.spawn, Now: time.Now,
 	})
@@ -94,7 +97,7 @@ func build(t testing.TB, url string, limits ...*access.Limits) *house {
 		lim = limits[0]
 	}
 	e := echo.New()
-	if _, err := api.Mount(e, api.Options{Engine: h.engine, Keys: h.access, Limits: lim, BaseURL: "https://pay.example", Log: quiet}); err != nil {
+	if _, err := api.Mount(e, api.Options{Engine: h.engine, Webhooks: h.hooks, Keys: h.access, Limits: lim, BaseURL: "https://pay.example", Log: quiet}); err != nil {
 		t.Fatal(err)
 	}
 	h.Handler = e

@@ -19,6 +19,13 @@ var fixtures = map[string]fixture{
 		return inv, "inv_06epz6r5c8g4hnqk2vt0s9wxy"
 	},
 	"attempts": func(h *house) (string, string) { _, att := h.inReview(); return att, "att_06epz6r5c8g4hnqk2vt0s9wxy" },
+	"webhook-endpoints": func(h *house) (string, string) {
+		return h.endpoint("https://shop.example/hook"), "whe_06epz6r5c8g4hnqk2vt0s9wxy"
+	},
+	"deliveries": func(h *house) (string, string) {
+		d := h.want(202, "POST", "/webhook-endpoints/"+h.endpoint("https://shop.example/hook2")+"/test", h.live, "")
+		return d["id"].(string), "whd_06epz6r5c8g4hnqk2vt0s9wxy"
+	},
 }
 
 // matrixBodies are bodies that the route would take from its owner. A route with a body that has no
@@ -27,6 +34,9 @@ var matrixBodies = map[string]string{
 	"POST /invoices": `{"amount":1000}`, "PATCH /invoices/{id}": `{}`, "POST /invoices/{id}/cancel": `{}`,
 	"POST /invoices/{id}/refunds": `{"amount":1}`,
 	"POST /attempts/{id}/resolve": `{"outcome":"failed","note":"n"}`,
+	"POST /webhook-endpoints":     `{"url":"https://shop.example/hook"}`, "POST /webhook-endpoints/{id}/test": `{}`,
+	"POST /webhook-endpoints/{id}/enable": `{}`, "POST /webhook-endpoints/{id}/rotate-secret": `{}`,
+	"POST /webhook-endpoints/{id}/replay": `{"from":"evt_06epz6r5c8g4hnqk2vt0s9wxy1"}`, "POST /deliveries/{id}/redeliver": `{}`,
 }
 
 // TestMatrix goes through every route that the document has, also those that will be added: without a

@@ -31,6 +31,7 @@ func describe(baseURL string) *huma.OpenAPI {
 			{Name: tagInvoices, Description: "An invoice asks one customer for one amount."},
 			{Name: tagAttempts, Description: "An attempt is one try to pay an invoice through one gateway."},
 			{Name: tagEvents, Description: "An event is what happened to an invoice. Events are never changed or deleted."},
+			{Name: tagWebhooks, Description: "Your program hears of what happens, signed and at least once. How to verify it: docs/webhooks.md."},
 		},
 		Security: []map[string][]string{{bearer: {}}},
 		Components: &huma.Components{
@@ -44,7 +45,7 @@ func describe(baseURL string) *huma.OpenAPI {
 
 // schemaName calls page[wire.Invoice] InvoicePage, and everything else as huma does.
 func schemaName(t reflect.Type, hint string) string {
-	for _, name := range []string{"Invoice", "Attempt", "Event", "Refund"} {
+	for _, name := range []string{"Invoice", "Attempt", "Event", "Refund", "Endpoint", "Delivery"} {
 		if t.Kind() == reflect.Struct && t.Name() == "page[dargah/internal/app/wire."+name+"]" {
 			return name + "Page"
 		}

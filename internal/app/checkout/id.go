@@ -21,6 +21,8 @@ const (
 	PrefixLetter   = "let_"
 	PrefixLogin    = "lgn_"
 	PrefixNote     = "nte_"
+	PrefixEndpoint = "whe_"
+	PrefixDelivery = "whd_"
 )
 
 // IDDigits is how long an id is behind its prefix.

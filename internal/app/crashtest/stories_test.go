@@ -29,6 +29,15 @@ var stories = map[string]story{
 			w.comeBack(inv, way{address: inv.Link}) // and looks at the receipt
 		},
 	},
+	"told": {
+		tells: "the shop's program is told what happens", ends: "paid", env: []string{"CHECKOUT_WEBHOOK_ALLOW=127.0.0.0/8"},
+		run: func(w *world) {
+			e := w.listen()
+			inv := w.create("order-1")
+			w.finish(inv, w.pay(inv, "paid"))
+			w.untilTold(e, inv)
+		},
+	},
 	"first start": {
 		tells: "the server makes its schema in an empty database; then a customer pays", ends: "paid", empty: true,
 		run: func(w *world) {

@@ -111,6 +111,12 @@ var points = []point{
 	{"abandon.in", nothing, both, "abandoned"},
 	{"sweep.one-done", "one swept, the next ones not", both, "expires; abandoned"},
 
+	{"outbox.messages-in", nothing, both, "told; told: verify.answer-in>outbox.messages-in"},
+	{"webhook.before-send", "a message under a lease; nothing sent", both, "told; told: verify.settled>webhook.before-send"},
+	{"webhook.heard", "a message under a lease; its receiver has heard it", both, "told; told: verify.settled>webhook.heard; told: webhook.heard then webhook.heard"},
+	{"webhook.recorded-in", "an open transaction; before it, a message under a lease that its receiver has heard", both, "told"},
+	{"webhook.recorded", "the try, on record", both, "told"},
+
 	{"sqlite.before-begin", "what was there", db.SQLite, "pay: {each}>sqlite.before-begin"},
 	{"sqlite.begun", "an open transaction: nothing", db.SQLite, "pay: {each}>sqlite.begun"},
 	{"sqlite.before-commit", "an open transaction: nothing", db.SQLite, "pay: {each}>sqlite.before-commit"},

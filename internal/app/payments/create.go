@@ -74,5 +74,8 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 	if err := findable(tx, nil, &inv); err != nil {
 		return inv, err
 	}
-	return inv, tx.InsertEvents(s.events)
+	if err := tx.InsertEvents(s.events); err != nil {
+		return inv, err
+	}
+	return inv, s.sendOut()
 }

@@ -8,7 +8,7 @@ import (
 	"dargah/internal/db"
 )
 
-// offices remembers merchants and their open accounts. Every read of an invoice brings its merchant's
+// offices remembers merchants, their open accounts and their webhook endpoints. Every read of an invoice brings its merchant's
 // revision, which changes with each of them in the same transaction, whichever process makes it: so
 // what is remembered under that revision is what the database holds, and no time passes in which an
 // old setting counts.
@@ -19,8 +19,9 @@ type offices struct {
 
 // office is a merchant in one mode, as of one revision. Never changed once it is shared.
 type office struct {
-	merchant checkout.Merchant
-	accounts map[string]*account
+	merchant  checkout.Merchant
+	accounts  map[string]*account
+	endpoints []checkout.Endpoint
 }
 
 // maxOffices bounds what is remembered; an installation with more merchants reads more.
@@ -50,6 +51,9 @@ func (e *Engine) office(tx *db.Tx, inv *checkout.Invoice) (*office, error) {
 		if err == nil {
 			o.accounts[name] = acc
 		}
+	}
+	if o.endpoints, err = tx.Endpoints(sc.MerchantID, sc.Live); err != nil {
+		return nil, err
 	}
 	if m.Revision != inv.MerchantRevision {
 		return o, nil // changed between the two reads: true now, and read again next time

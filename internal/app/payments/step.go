@@ -26,6 +26,9 @@ type step struct {
 	events  []checkout.Event // not written yet
 	// alone: the invoice had no other open reference when the step began, so nothing waits for the seat.
 	alone bool
+	// notices are what webhooks tell of, and moved is the attempt as its last move left it: see outbox.go.
+	notices []notice
+	moved   *checkout.Attempt
 }
 
 // begin takes the invoice's lock. Nothing that was read before it may be decided upon.
@@ -62,6 +65,8 @@ func (s *step) moveAttempt(a *checkout.Attempt, to checkout.AttemptStatus) error
 		a.Status = from
 		return err
 	}
+	moved := *a
+	s.moved = &moved
 	return nil
 }
 
@@ -84,6 +89,9 @@ func (s *step) save() error {
 		return err
 	}
 	crash.At("step.events-in")
+	if err := s.sendOut(); err != nil {
+		return err
+	}
 	s.from, s.fromSeq, s.events = s.inv.Status, s.inv.EventSeq, nil
 	return nil
 }
@@ -117,7 +125,7 @@ func (s *step) event(kind, attemptID, gatewayID string, data facts) error {
 	}
 	s.inv.EventHash = EventHash(s.inv.EventHash, &e)
 	s.events = append(s.events, e)
-	return nil
+	return s.notify(&e)
 }
 
 // EventHash is the SHA-256 of an event and of the hash of the one before it ("" for the first),

@@ -15,6 +15,7 @@ import (
 type claimer struct {
 	worker *Worker
 	kind   Kind
+	source Source
 	busy   atomic.Int64
 	freed  chan struct{} // a place became free
 	bell   <-chan struct{}
@@ -44,7 +45,7 @@ func (c *claimer) loop(ctx context.Context) {
 // fill claims up to free jobs, starts them, and says how long to wait before looking again.
 func (c *claimer) fill(ctx context.Context, free int) time.Duration {
 	w := c.worker
-	due, err := w.nextAt(ctx, c.kind.Name)
+	due, err := c.source.NextAt(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			w.opt.Log.Error("look for jobs", "kind", c.kind.Name, "err", err)
@@ -58,7 +59,7 @@ func (c *claimer) fill(ctx context.Context, free int) time.Duration {
 	if wait := due.Sub(w.opt.Now()); wait > 0 {
 		return min(wait, w.opt.Poll)
 	}
-	jobs, err := w.claim(ctx, c.kind.Name, free)
+	jobs, err := c.source.Claim(ctx, free)
 	if err != nil {
 		if ctx.Err() == nil {
 			w.opt.Log.Error("claim jobs", "kind", c.kind.Name, "err", err)
@@ -92,7 +93,7 @@ func (c *claimer) run(job checkout.Job) {
 	w := c.worker
 	renewing, stopRenewing := context.WithCancel(w.work)
 	var renewal sync.WaitGroup
-	if !c.kind.Settles {
+	if !c.kind.Settles && c.kind.Source == nil {
 		renewal.Go(func() { w.renew(renewing, job) })
 	}
 	err := guard(func() error { return c.kind.Handle(w.work, job) })

@@ -48,7 +48,7 @@ func (w *Worker) settle(k Kind, job checkout.Job, failure error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.work), settleWithin)
 	defer cancel()
 	if failure == nil {
-		if k.Settles {
+		if k.Settles || k.Source != nil {
 			return
 		}
 		if err := w.finish(ctx, job); err != nil {
@@ -63,6 +63,10 @@ func (w *Worker) settle(k Kind, job checkout.Job, failure error) {
 	args := []any{"kind", job.Kind, "key", job.Key, "failures", job.Failures + 1, "err", failure}
 	if p := (*panicked)(nil); errors.As(failure, &p) {
 		args = append(args, "stack", p.stack)
+	}
+	if k.Source != nil {
+		w.opt.Log.Warn("work failed, and is found again", args...)
+		return
 	}
 	if !k.Endless && job.Failures+1 >= MaxFailures {
 		w.opt.Log.Error("job given up", args...)

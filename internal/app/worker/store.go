@@ -20,21 +20,28 @@ func (w *Worker) releaseLeases(ctx context.Context) error {
 	return nil
 }
 
-// nextAt is when a job of the kind may be claimed, zero when there is none.
-func (w *Worker) nextAt(ctx context.Context, kind string) (time.Time, error) {
+// table is the work of one kind in the table of jobs.
+type table struct {
+	*Worker
+	kind string
+}
+
+// NextAt is when a job of the kind may be claimed, zero when there is none.
+func (w table) NextAt(ctx context.Context) (time.Time, error) {
 	var at time.Time
 	err := w.opt.DB.View(ctx, func(tx *db.Tx) (err error) {
-		at, err = tx.NextJobAt([]string{kind})
+		at, err = tx.NextJobAt([]string{w.kind})
 		return err
 	})
 	return at, err
 }
 
-func (w *Worker) claim(ctx context.Context, kind string, most int) ([]checkout.Job, error) {
+// Claim leases jobs of the kind.
+func (w table) Claim(ctx context.Context, most int) ([]checkout.Job, error) {
 	var jobs []checkout.Job
 	err := w.opt.DB.Update(ctx, func(tx *db.Tx) (err error) {
 		crash.At("worker.before-claim")
-		jobs, err = tx.ClaimJobs([]string{kind}, most, tx.Now().Add(Lease))
+		jobs, err = tx.ClaimJobs([]string{w.kind}, most, tx.Now().Add(Lease))
 		return err
 	})
 	return jobs, err

@@ -42,6 +42,19 @@ type Kind struct {
 	// transaction that records what it did. The worker then leaves a job alone that ended without an
 	// error: removing or renewing it here could lose an ask that was just put off.
 	Settles bool
+	// Source, when set, is where the work of this kind stands instead of in the table of jobs. Its
+	// claims run out by themselves and are never renewed here, and the handler records what it did;
+	// an error means that the work is found there again.
+	Source Source
+}
+
+// Source is work that is stored in a table of its own, because who may take how much of it at once is
+// more than a matter of time.
+type Source interface {
+	// NextAt is when something may be claimed, zero when there is nothing.
+	NextAt(ctx context.Context) (time.Time, error)
+	// Claim leases up to most pieces of work.
+	Claim(ctx context.Context, most int) ([]checkout.Job, error)
 }
 
 // Options wire a worker.
@@ -137,7 +150,10 @@ func (w *Worker) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for _, k := range w.kinds {
-		c := &claimer{worker: w, kind: k, freed: make(chan struct{}, 1), bell: w.opt.DB.Subscribe(k.Name)}
+		c := &claimer{worker: w, kind: k, source: k.Source, freed: make(chan struct{}, 1), bell: w.opt.DB.Subscribe(k.Name)}
+		if c.source == nil {
+			c.source = table{w, k.Name}
+		}
 		loops.Go(func() { c.loop(ctx) })
 	}
 	for _, s := range w.schedules {
