@@ -22,6 +22,54 @@ func (w *writer) runBatch() {
 		return
 	}
 	crash.At("batch.begun")
+	switch w.runTogether() {
+	case batchRun:
+		w.commitBatch()
+	case batchMixed:
+		w.runApart()
+	}
+}
+
+// What came of a batch whose callers wrote into one another's open transaction.
+type together int
+
+const (
+	batchRun   together = iota // all of it may be committed
+	batchMixed                 // something is in it that must not be: it was undone, and is begun again
+	batchEnded                 // the transaction is over, and everybody was taken care of
+)
+
+// runTogether runs the batch without savepoints: one for each caller costs as much as some of his
+// statements, and is nearly never gone back to. A caller who writes and then fails is what they are
+// for; after one, nothing counts that anybody has seen, and the batch is run again with them.
+func (w *writer) runTogether() together {
+	for i, c := range w.batch {
+		if !c.state.CompareAndSwap(callWaiting, callRunning) {
+			continue // gone
+		}
+		w.st.wrote = false
+		w.run(c)
+		if w.st.broken != nil {
+			w.rollback()
+			w.again(c)
+			return batchEnded
+		}
+		if c.err != nil && w.st.wrote {
+			w.rollback()
+			w.db.stats.reruns.Add(int64(i + 1))
+			if err := w.begin(); err != nil {
+				w.finishAll(fmt.Errorf("begin: %w", err))
+				return batchEnded
+			}
+			return batchMixed
+		}
+		crash.At("batch.between")
+	}
+	return batchRun
+}
+
+// runApart runs the batch with a savepoint for each caller, so that one who fails undoes only himself.
+func (w *writer) runApart() {
 	for _, c := range w.batch {
 		if c.state.Load() == callGone {
 			continue
@@ -31,7 +79,7 @@ func (w *writer) runBatch() {
 			w.again(nil)
 			return
 		}
-		if !c.state.CompareAndSwap(callWaiting, callRunning) {
+		if !c.state.CompareAndSwap(callWaiting, callRunning) && c.state.Load() == callGone {
 			_ = w.st.do("RELEASE caller")
 			continue
 		}
@@ -55,6 +103,10 @@ func (w *writer) runBatch() {
 		}
 		crash.At("batch.between")
 	}
+	w.commitBatch()
+}
+
+func (w *writer) commitBatch() {
 	crash.At("batch.before-commit")
 	if err := w.st.do("COMMIT"); err != nil {
 		w.rollback()

@@ -18,6 +18,8 @@ type statements struct {
 	// I/O). SQLite may then have left the transaction by itself, and a further statement would
 	// commit on its own: so nothing runs after it.
 	broken error
+	// wrote says that a statement that may write was run. For who asks, after he has set it to false.
+	wrote bool
 	// open are the rows of the present transaction. Rows that a panic or a bug left open would keep
 	// their snapshot and their statement for ever.
 	open []*liteRows
@@ -66,6 +68,7 @@ func (s *statements) exec(_ context.Context, query string, args []any) (int64, e
 		s.note(err)
 		return 0, err
 	}
+	s.wrote = s.wrote || st.writes
 	n, err := st.exec(args)
 	if once {
 		_ = st.close()
@@ -99,6 +102,7 @@ func (s *statements) begin(query string, args []any) (*liteRows, error) {
 		s.note(err)
 		return nil, err
 	}
+	s.wrote = s.wrote || st.writes
 	rows, err := st.query(args)
 	if err != nil {
 		if once {

@@ -16,7 +16,7 @@ const (
 )
 
 // writer is SQLite's group commit. Callers queue; one goroutine, which Close waits for, runs those
-// that wait one after another, each in its savepoint of one transaction, and one synchronous=FULL
+// that wait one after another in one transaction, of which a failed one undoes only its own, and one synchronous=FULL
 // commit serves them all. Nobody returns before it.
 type writer struct {
 	db       *DB
