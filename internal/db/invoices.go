@@ -139,11 +139,14 @@ func (tx *Tx) SaveInvoice(inv *checkout.Invoice, from checkout.InvoiceStatus, fr
 	if inv.Payment != nil {
 		paidBy = inv.Payment.AttemptID
 	}
+	args := []any{nullMS(inv.PaidAt), nullMS(inv.CanceledAt), paidBy, int64(inv.AttemptCount), inv.EventSeq, inv.EventHash, inv.ID, string(from), fromSeq}
+	status := `` // one that stays is not written: every index that knows it would be written again
+	if inv.Status != from {
+		status, args = `, status = $10`, append(args, string(inv.Status))
+	}
 	n, err := tx.exec(`UPDATE invoices
-SET status = $1, paid_at_ms = $2, canceled_at_ms = $3, paid_attempt_id = $4, attempt_count = $5, event_seq = $6, event_hash = $7
-WHERE id = $8 AND status = $9 AND event_seq = $10`,
-		string(inv.Status), nullMS(inv.PaidAt), nullMS(inv.CanceledAt), paidBy, int64(inv.AttemptCount), inv.EventSeq, inv.EventHash,
-		inv.ID, string(from), fromSeq)
+SET paid_at_ms = $1, canceled_at_ms = $2, paid_attempt_id = $3, attempt_count = $4, event_seq = $5, event_hash = $6`+status+`
+WHERE id = $7 AND status = $8 AND event_seq = $9`, args...)
 	if err != nil {
 		return fmt.Errorf("save invoice %s: %w", inv.ID, err)
 	}

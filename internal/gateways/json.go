@@ -26,6 +26,11 @@ func ParseObject(body []byte, known ...string) (Object, error) {
 	if err := uniqueMembers(json.NewDecoder(bytes.NewReader(body))); err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
+	return readObject(body, known)
+}
+
+// readObject reads an object of which it is known that it is valid and has no member twice.
+func readObject(body []byte, known []string) (Object, error) {
 	var o Object
 	if err := json.Unmarshal(body, &o); err != nil || o == nil {
 		return nil, errors.New("read JSON: not an object")
@@ -42,7 +47,7 @@ func (o Object) Child(name string, known ...string) (Object, error) {
 	if !ok {
 		return nil, fmt.Errorf("read JSON: no %q", name)
 	}
-	child, err := ParseObject(raw, known...)
+	child, err := readObject(raw, known) // valid to the last member, as its parent is
 	if err != nil {
 		return nil, fmt.Errorf("member %q: %w", name, err)
 	}
