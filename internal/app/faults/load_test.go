@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,11 +32,12 @@ type crowd struct {
 // bring lets customers come until disperse.
 func (s *shop) bring(customers int, strict bool) *crowd {
 	c := &crowd{shop: s, strict: strict, over: make(chan struct{}), seen: map[string]int{}}
+	crowd := strconv.FormatUint(rand.Uint64(), 36) // so that its keys are its own
 	for i := range customers {
 		c.all.Go(func() {
 			gateway := []string{"gardeshpay", "ghesta"}[i%2]
 			for n := 0; !c.ended(); n++ {
-				c.visit(gateway, fmt.Sprintf("%d-%d", i, n))
+				c.visit(gateway, fmt.Sprintf("%s-%d-%d", crowd, i, n))
 			}
 		})
 	}
