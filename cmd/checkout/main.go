@@ -41,6 +41,7 @@ type cli struct {
 	Merchant  merchantCmd  `cmd:"" help:"Merchants: the shops of this installation."`
 	User      userCmd      `cmd:"" help:"Logins."`
 	APIKey    apikeyCmd    `cmd:"" name:"apikey" help:"Keys of the API."`
+	LinkKey   linkkeyCmd   `cmd:"" name:"linkkey" help:"Keys that sign payment links offline."`
 	Gateway   gatewayCmd   `cmd:"" help:"A merchant's settings for a gateway."`
 	Invoice   invoiceCmd   `cmd:"" help:"Invoices."`
 	Webhook   webhookCmd   `cmd:"" help:"Where a merchant's programs hear of what happens."`

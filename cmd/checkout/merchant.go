@@ -83,27 +83,6 @@ func readLine(in io.Reader) (string, error) {
 	return line, nil
 }
 
-type apikeyCmd struct {
-	Create apikeyCreateCmd `cmd:"" help:"Make a key. Its secret is shown once."`
-}
-
-type apikeyCreateCmd struct {
-	Merchant string `required:"" placeholder:"SLUG" help:"The merchant it opens."`
-	Name     string `required:"" help:"What it is for, such as the shop's name."`
-	Test     bool   `help:"Test mode: simulated gateways, no real money."`
-}
-
-// Run makes a key.
-func (c *apikeyCreateCmd) Run(s *shell) error {
-	return s.withOffice(func(o *app.Office) error {
-		k, err := o.CreateAPIKey(s.ctx, c.Merchant, c.Name, !c.Test)
-		if err != nil {
-			return err
-		}
-		return s.print(k, "%s\nThis secret is shown once; the key's id is %s.", k.Secret, k.ID)
-	})
-}
-
 // withOffice opens the database for one command and closes it again.
 func (s *shell) withOffice(fn func(*app.Office) error) error {
 	cfg, err := s.config()

@@ -84,12 +84,6 @@ type APIKey struct {
 	Secret string `json:"secret"`
 }
 
-// CreateAPIKey makes a key of the API.
-func (o *Office) CreateAPIKey(ctx context.Context, slug, name string, live bool) (APIKey, error) {
-	k, secret, err := o.access.CreateKey(ctx, slug, name, live)
-	return APIKey{k.ID, secret}, err
-}
-
 // SavedGateway is what gateway set prints: the names of what was saved, never the values.
 type SavedGateway struct {
 	Merchant string   `json:"merchant"`

@@ -83,6 +83,19 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"HasUnfed": func(tx *db.Tx) error { return one(tx.HasUnfed(feed)) },
 		"Unfed":    func(tx *db.Tx) error { return one(tx.Unfed(9)) },
 		"SetTerms": func(tx *db.Tx) error { return tx.SetTerms(inv, []string{"gone"}, []string{"come"}) },
+		"InsertLinkKey": func(tx *db.Tx) error {
+			return tx.InsertLinkKey(&checkout.LinkKey{ID: "lnk_2", MerchantID: pottery, CreatedAt: moneyTime})
+		},
+		"LinkKey":       func(tx *db.Tx) error { return one(tx.LinkKey("lnk_1")) },
+		"LinkKeys":      func(tx *db.Tx) error { return one(tx.LinkKeys(pottery, true)) },
+		"AllLinkKeys":   func(tx *db.Tx) error { return one(tx.AllLinkKeys()) },
+		"ResealLinkKey": func(tx *db.Tx) error { return tx.ResealLinkKey("lnk_1", "x") },
+		"RevokeLinkKey": func(tx *db.Tx) error { return tx.RevokeLinkKey(pottery, "lnk_1") },
+		"ClaimLink":     func(tx *db.Tx) error { return one(tx.ClaimLink(pottery, true, "other", inv.ID)) },
+		"LinkedInvoice": func(tx *db.Tx) error {
+			_, _, err := tx.LinkedInvoice(pottery, true, "A-1")
+			return err
+		},
 		"InsertRefund": func(tx *db.Tx) error {
 			return tx.InsertRefund(&checkout.Refund{ID: "rfd_2", InvoiceID: s.paid.ID, Amount: 1, Refunded: 1, CreatedAt: moneyTime})
 		},
@@ -271,6 +284,9 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		_, err = tx.PutIdempotency(db.Idempotency{MerchantID: pottery, Live: true, Key: "key", RequestHash: "h", Status: 200, Answer: "{}"})
 		do(err)
 		do(tx.InsertAPIKey(s.key, "hash"))
+		do(tx.InsertLinkKey(&checkout.LinkKey{ID: "lnk_1", MerchantID: pottery, Live: true, CreatedAt: moneyTime}))
+		_, err = tx.ClaimLink(pottery, true, "A-1", s.inv.ID)
+		do(err)
 		do(tx.InsertUser(s.user))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))

@@ -19,6 +19,8 @@ type Sheet struct {
 	Accent string // "#rrggbb" of the merchant, "" for the house's
 	// Switch is this page's own address without a query, for the language link; "" for none.
 	Switch string
+	// Query stays in that address before the language, with its last &; "" for none.
+	Query string
 }
 
 func (s Sheet) other() i18n.Locale {

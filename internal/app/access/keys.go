@@ -89,12 +89,21 @@ func (t *touched) claim(id string, now time.Time) bool {
 	return true
 }
 
-// CreateKey makes a key for a merchant in one mode, and returns its secret, which is nowhere else.
-// NotFound for an unknown merchant, Invalid for a name.
-func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool) (checkout.APIKey, string, error) {
+// CreateKey makes a key for a merchant in one mode with these scopes, all when there are none, and
+// returns its secret, which is nowhere else. NotFound for an unknown merchant, Invalid for a name or
+// a scope.
+func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool, scopes ...string) (checkout.APIKey, string, error) {
 	v := invalid{}
 	name = i18n.CleanText(name)
 	checkName(&v, name)
+	if len(scopes) == 0 {
+		scopes = []string{ScopeRead, ScopeWrite}
+	}
+	for _, s := range scopes {
+		if s != ScopeRead && s != ScopeWrite {
+			v.wrong("scopes", "unknown_scope")
+		}
+	}
 	if err := v.err(); err != nil {
 		return checkout.APIKey{}, "", err
 	}
@@ -107,7 +116,7 @@ func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool) (c
 		}
 		key = checkout.APIKey{
 			ID: checkout.NewID(checkout.PrefixKey, tx.Now(), a.Random), MerchantID: m.ID, Live: live,
-			Name: name, Scopes: []string{ScopeRead, ScopeWrite}, CreatedAt: tx.Now(),
+			Name: name, Scopes: scopes, CreatedAt: tx.Now(),
 		}
 		return tx.InsertAPIKey(&key, hash)
 	})

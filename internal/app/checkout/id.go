@@ -18,6 +18,7 @@ const (
 	PrefixUser     = "usr_"
 	PrefixAccount  = "gwa_"
 	PrefixRefund   = "rfd_"
+	PrefixLinkKey  = "lnk_"
 	PrefixLetter   = "let_"
 	PrefixLogin    = "lgn_"
 	PrefixNote     = "nte_"

@@ -38,7 +38,11 @@ func (v *view) checkout(state string) templates.Checkout {
 }
 
 func (v *view) sheet() templates.Sheet {
-	return templates.Sheet{L: v.l, Accent: v.Merchant.Accent, Switch: "/i/" + v.Invoice.Token}
+	s := templates.Sheet{L: v.l, Accent: v.Merchant.Accent, Switch: "/i/" + v.Invoice.Token}
+	if v.linkPath != "" {
+		s.Switch, s.Query = v.linkPath, v.linkQuery+"&"
+	}
+	return s
 }
 
 func (v *view) brand() templates.Brand {
@@ -118,7 +122,12 @@ func (v *view) bill() *templates.Bill {
 // only one, or was chosen a moment ago.
 func (v *view) choices(legend, amount string) *templates.Form {
 	action := "/i/" + v.Invoice.Token + "/pay"
-	if v.asked {
+	if v.linkPath != "" {
+		action = v.linkPath + "/pay?" + v.linkQuery
+		if v.asked {
+			action += "&lang=" + string(v.l)
+		}
+	} else if v.asked {
 		action += "?lang=" + string(v.l)
 	}
 	f := &templates.Form{Action: action, Legend: legend, Amount: amount}

@@ -3,6 +3,7 @@ package pages_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -87,7 +88,9 @@ func newHouse(t *testing.T) *house {
 	err = store.Update(t.Context(), func(tx *db.Tx) error {
 		m := checkout.Merchant{ID: "mer_" + strings.Repeat("0", 25), Slug: "pottery", Name: "خانهٔ سفال", Locale: "fa", CreatedAt: tx.Now()}
 		h.scope = payments.Scope{MerchantID: m.ID}
-		return tx.InsertMerchant(&m)
+		k := checkout.LinkKey{ID: "lnk_1", MerchantID: m.ID, Name: "n", CreatedAt: tx.Now()}
+		k.Sealed = box.Seal([]byte(linkSecret), k.Place())
+		return errors.Join(tx.InsertMerchant(&m), tx.InsertLinkKey(&k))
 	})
 	if err != nil {
 		t.Fatal(err)

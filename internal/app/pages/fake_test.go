@@ -44,6 +44,14 @@ func (f *fake) Start(_ context.Context, in payments.StartInput) (string, error) 
 	return f.redirect, f.startErr
 }
 
+func (f *fake) LinkPage(context.Context, payments.LinkInput) (payments.Page, error) {
+	return payments.Page{}, checkout.Fail(checkout.Forbidden, "error.link")
+}
+
+func (f *fake) StartLink(context.Context, payments.LinkInput, payments.StartInput) (string, string, error) {
+	return "", "", checkout.Fail(checkout.Forbidden, "error.link")
+}
+
 func (f *fake) Callback(_ context.Context, in payments.CallbackInput) (string, error) {
 	if in.Token != callbackToken {
 		return "", checkout.Fail(checkout.NotFound, "error.not_found")

@@ -42,6 +42,7 @@ const (
 // Pages are the customer's routes.
 type Pages struct {
 	payer   Payer
+	links   Links
 	returns Returns
 	server  *server.Server
 	baseURL string
@@ -54,11 +55,12 @@ type Pages struct {
 // are built from it alone.
 func Mount(s *server.Server, engine interface {
 	Payer
+	Links
 	Returns
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
-		payer: engine, returns: engine, server: s, baseURL: baseURL, now: now,
+		payer: engine, links: engine, returns: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), memory: newMemory(),
 	}
 	e := s.Echo
@@ -67,6 +69,7 @@ func Mount(s *server.Server, engine interface {
 		e.Add(method, "/help", p.help)
 	}
 	e.POST("/i/:token/pay", p.pay)
+	p.mountLinks(e)
 	e.GET("/cb/gardeshpay/:token", p.gardeshpay)
 	e.POST("/cb/ghesta/:token", p.ghesta)
 	// Every other method of exactly these addresses: echo asks this before its own 405.
@@ -103,7 +106,9 @@ type view struct {
 	asked  bool   // the language was asked for in the address, so links keep it
 	base   string // our origin
 	notice *templates.Verdict
-	form   filled
+	// Of a page behind a signed link: its address, without the language.
+	linkPath, linkQuery string
+	form                filled
 }
 
 // filled is what the customer had typed when something was wrong.
@@ -123,6 +128,10 @@ func (p *Pages) lookFor(ctx context.Context, c echo.Context, token string) (view
 	if err != nil {
 		return view{}, err
 	}
+	return p.viewOf(c, page), nil
+}
+
+func (p *Pages) viewOf(c echo.Context, page payments.Page) view {
 	own, _ := i18n.ParseLocale(page.Invoice.Locale)
 	for i := range page.Attempts {
 		if chosen, ok := i18n.ParseLocale(page.Attempts[i].Locale); ok {
@@ -130,11 +139,17 @@ func (p *Pages) lookFor(ctx context.Context, c echo.Context, token string) (view
 		}
 	}
 	l := server.Locale(c, own)
-	return view{Page: page, l: l, asked: l != own, base: p.baseURL}, nil
+	return view{Page: page, l: l, asked: l != own, base: p.baseURL}
 }
 
-// home is the address of the payment link, in the reader's language.
-func (v *view) home() string { return home(v.Invoice.Token, v.l, v.asked) }
+// home is the address of the payment link, in the reader's language; of a signed link that has no
+// invoice yet, its own.
+func (v *view) home() string {
+	if v.Invoice.Token == "" {
+		return v.linkPath + "?" + v.linkQuery
+	}
+	return home(v.Invoice.Token, v.l, v.asked)
+}
 
 func home(token string, l i18n.Locale, asked bool) string {
 	if asked {

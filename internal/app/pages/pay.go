@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -32,11 +33,7 @@ func (p *Pages) pay(c echo.Context) error {
 	if err != nil {
 		return p.refuse(c, t, server.StatusOf(err))
 	}
-	in := payments.StartInput{
-		Token: t, Gateway: form.Get("gateway"),
-		PayerName: i18n.CleanText(form.Get("payer_name")), PayerMobile: i18n.CleanText(form.Get("payer_mobile")),
-		Locale: string(server.Locale(c, "")), RequestID: server.RequestID(c.Request().Context()),
-	}
+	in := startOf(c, t, form)
 	if ok, wait := p.starts.Allow(p.server.ClientAddr(c), p.now()); !ok {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return p.again(c, in, checkout.Fail(checkout.TooMany, "error.too_fast"))
@@ -57,17 +54,36 @@ func (p *Pages) pay(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, redirect)
 }
 
+// startOf is a customer's choice as a form told it.
+func startOf(c echo.Context, token string, form url.Values) payments.StartInput {
+	return payments.StartInput{
+		Token: token, Gateway: form.Get("gateway"),
+		PayerName: i18n.CleanText(form.Get("payer_name")), PayerMobile: i18n.CleanText(form.Get("payer_mobile")),
+		Locale: string(server.Locale(c, "")), RequestID: server.RequestID(c.Request().Context()),
+	}
+}
+
 // again answers a start that did not happen.
 func (p *Pages) again(c echo.Context, in payments.StartInput, cause error) error {
-	kind := checkout.KindOf(cause)
-	switch kind {
-	case checkout.Conflict, checkout.Invalid, checkout.GatewayDown, checkout.TooMany:
-	default:
+	if !told(checkout.KindOf(cause)) {
 		return cause
 	}
 	v, err := p.look(c, in.Token)
 	if err != nil {
 		return err
+	}
+	return p.show(c, v, in, cause)
+}
+
+// told are the kinds of trouble that the payment page itself tells.
+func told(kind checkout.Kind) bool {
+	return kind == checkout.Conflict || kind == checkout.Invalid || kind == checkout.GatewayDown || kind == checkout.TooMany
+}
+
+func (p *Pages) show(c echo.Context, v view, in payments.StartInput, cause error) error {
+	kind := checkout.KindOf(cause)
+	if !told(kind) {
+		return cause
 	}
 	crash.At("pages.shows-again")
 	state := v.state()

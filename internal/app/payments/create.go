@@ -33,6 +33,15 @@ func (e *Engine) CreateInvoice(ctx context.Context, sc Scope, in NewInvoice, by 
 }
 
 func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Actor) (checkout.Invoice, error) {
+	inv, err := e.draft(tx, sc, in)
+	if err != nil {
+		return inv, err
+	}
+	return inv, e.insertInvoice(tx, &inv, "", by)
+}
+
+// draft is the invoice that is asked for, checked and without a number.
+func (e *Engine) draft(tx *db.Tx, sc Scope, in NewInvoice) (checkout.Invoice, error) {
 	now := tx.Now()
 	inv := checkout.Invoice{
 		ID: checkout.NewID(checkout.PrefixInvoice, now, e.Random), MerchantID: sc.MerchantID, Live: sc.Live,
@@ -54,28 +63,35 @@ func (e *Engine) newInvoice(tx *db.Tx, sc Scope, in NewInvoice, by checkout.Acto
 		}
 		inv.Locale = m.Locale
 	}
-	if err := validate(&inv, now); err != nil {
-		return inv, err
-	}
-	number, err := tx.NextInvoiceNumber(sc.MerchantID, sc.Live)
+	return inv, validate(&inv, now)
+}
+
+// insertInvoice gives a draft its number and stores it with its event. linkKey is the key of the signed
+// link that asked for it, "" for none.
+func (e *Engine) insertInvoice(tx *db.Tx, inv *checkout.Invoice, linkKey string, by checkout.Actor) error {
+	number, err := tx.NextInvoiceNumber(inv.MerchantID, inv.Live)
 	if err != nil {
-		return inv, err
+		return err
 	}
 	inv.Number = strconv.FormatInt(number, 10)
 	// The first event belongs to the row itself: sequence and hash go in with the INSERT.
-	s := &step{engine: e, tx: tx, inv: &inv, from: inv.Status, by: by}
-	if err := s.event(checkout.EventInvoiceCreated, "", "", facts{"amount": int64(inv.Amount), "number": inv.Number}); err != nil {
-		return inv, err
+	s := &step{engine: e, tx: tx, inv: inv, from: inv.Status, by: by}
+	data := facts{"amount": int64(inv.Amount), "number": inv.Number}
+	if linkKey != "" {
+		data["link_key"] = linkKey
 	}
-	if err := tx.InsertInvoice(&inv); err != nil {
-		return inv, err
+	if err := s.event(checkout.EventInvoiceCreated, "", "", data); err != nil {
+		return err
+	}
+	if err := tx.InsertInvoice(inv); err != nil {
+		return err
 	}
 	crash.At("create.row-in")
-	if err := findable(tx, nil, &inv); err != nil {
-		return inv, err
+	if err := findable(tx, nil, inv); err != nil {
+		return err
 	}
 	if err := tx.InsertEvents(s.events); err != nil {
-		return inv, err
+		return err
 	}
-	return inv, s.sendOut()
+	return s.sendOut()
 }

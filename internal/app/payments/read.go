@@ -17,24 +17,29 @@ import (
 // Page reads everything that a payment link shows, in one snapshot. NotFound for an unknown token.
 func (e *Engine) Page(ctx context.Context, token string) (Page, error) {
 	var p Page
-	err := e.DB.View(ctx, func(tx *db.Tx) error {
-		inv, attempts, err := tx.PageInvoice(token)
-		if err != nil {
-			return err
-		}
-		o, err := e.office(tx, inv)
-		if err != nil {
-			return err
-		}
-		p = Page{Invoice: *inv, Merchant: o.merchant, Attempts: attempts, Now: tx.Now()}
-		if status := inv.At(p.Now); status == checkout.InvoiceProcessing {
-			p.Asks, err = asks(tx, inv.ID)
-		} else if status == checkout.InvoiceOpen {
-			p.Methods, err = e.methods(tx, inv)
-		}
+	err := e.DB.View(ctx, func(tx *db.Tx) (err error) {
+		p, err = e.page(tx, token)
 		return err
 	})
 	return p, notFound(err)
+}
+
+func (e *Engine) page(tx *db.Tx, token string) (Page, error) {
+	inv, attempts, err := tx.PageInvoice(token)
+	if err != nil {
+		return Page{}, err
+	}
+	o, err := e.office(tx, inv)
+	if err != nil {
+		return Page{}, err
+	}
+	p := Page{Invoice: *inv, Merchant: o.merchant, Attempts: attempts, Now: tx.Now()}
+	if status := inv.At(p.Now); status == checkout.InvoiceProcessing {
+		p.Asks, err = asks(tx, inv.ID)
+	} else if status == checkout.InvoiceOpen {
+		p.Methods, err = e.methods(tx, inv)
+	}
+	return p, err
 }
 
 // asks is how often the gateway was asked about the reference in question.

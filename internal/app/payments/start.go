@@ -32,26 +32,46 @@ func callbackDomain(gateway string) string { return "callback/" + gateway }
 // Errors: NotFound, Conflict (not payable any more), Invalid (gateway, payer_name, payer_mobile),
 // TooMany, GatewayDown (the attempt is kept as failed).
 func (e *Engine) Start(ctx context.Context, in StartInput) (string, error) {
-	by := checkout.Actor{Kind: "customer", RequestID: in.RequestID}
-	var a checkout.Attempt
-	var inv checkout.Invoice
-	var acc *account
+	var n begun
 	crash.At("start.before")
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
 		locked, err := tx.LockInvoiceByToken(in.Token)
 		if err != nil {
 			return err
 		}
-		s := e.on(tx, locked, by)
-		inv = *s.inv
-		if acc, a, err = e.newAttempt(s, in); err != nil {
-			return err
-		}
-		return s.save()
+		n, err = e.beginAttempt(e.on(tx, locked, customer(in)), in)
+		return err
 	})
 	if err != nil {
 		return "", notFound(err)
 	}
+	return e.askForToken(ctx, n, customer(in))
+}
+
+func customer(in StartInput) checkout.Actor {
+	return checkout.Actor{Kind: "customer", RequestID: in.RequestID}
+}
+
+// begun is an attempt that phase A has stored.
+type begun struct {
+	inv     checkout.Invoice
+	attempt checkout.Attempt
+	account *account
+}
+
+// beginAttempt is all of phase A on an invoice whose lock is taken.
+func (e *Engine) beginAttempt(s *step, in StartInput) (begun, error) {
+	n := begun{inv: *s.inv}
+	var err error
+	if n.account, n.attempt, err = e.newAttempt(s, in); err != nil {
+		return n, err
+	}
+	return n, s.save()
+}
+
+// askForToken asks the gateway and is phase B.
+func (e *Engine) askForToken(ctx context.Context, n begun, by checkout.Actor) (string, error) {
+	inv, a, acc := n.inv, n.attempt, n.account
 	crash.At("start.attempt-stored")
 	if !e.Breaker.Allow(acc.key) {
 		return "", e.notStarted(ctx, &a, by, &gateways.StartError{Code: "trouble", Message: "circuit open"})

@@ -76,6 +76,8 @@ type Way struct {
 	Home string
 	// Locale is the reader's language; "" takes it from the request.
 	Locale i18n.Locale
+	// Title and Text are said instead of what the status means, when they are given.
+	Title, Text string
 	// Once says that asking this address again is more than looking: a callback's. Its page then
 	// has no link to itself in the other language.
 	Once bool
@@ -90,6 +92,9 @@ func Fail(c echo.Context, status int, way Way) error {
 	}
 	view := templates.ProblemView{Sheet: templates.Sheet{L: l, Switch: ownPath(c.Request())}, Home: way.Home}
 	view.Title, view.Text = sentences(l, status)
+	if way.Title != "" {
+		view.Title, view.Text = way.Title, way.Text
+	}
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set("Retry-After", retryAfter)
 	}

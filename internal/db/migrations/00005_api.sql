@@ -54,3 +54,25 @@ CREATE TABLE search_terms (
 ) WITHOUT ROWID;
 -- Its work is done by the terms.
 DROP INDEX invoices_reference;
+
+-- Keys that sign payment links without calling us. The secret is sealed and not hashed: to check a
+-- signature, the secret itself is needed.
+CREATE TABLE link_keys (
+  id            TEXT   NOT NULL PRIMARY KEY,
+  merchant_id   TEXT   NOT NULL REFERENCES merchants (id),
+  live          BIGINT NOT NULL CHECK (live IN (0, 1)),
+  name          TEXT   NOT NULL,
+  sealed        TEXT   NOT NULL,
+  created_at_ms BIGINT NOT NULL,
+  revoked_at_ms BIGINT
+);
+
+-- Which invoice a signed link's reference leads to, for ever: a series of its own beside the
+-- references of the API.
+CREATE TABLE links (
+  merchant_id TEXT   NOT NULL REFERENCES merchants (id),
+  live        BIGINT NOT NULL CHECK (live IN (0, 1)),
+  reference   TEXT   NOT NULL,
+  invoice_id  TEXT   NOT NULL REFERENCES invoices (id),
+  PRIMARY KEY (merchant_id, live, reference)
+) WITHOUT ROWID;
