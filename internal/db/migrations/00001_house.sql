@@ -241,6 +241,7 @@ CREATE TABLE jobs (
   PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
 CREATE INDEX jobs_due ON jobs (run_at_ms) WHERE dead_at_ms IS NULL;
+CREATE INDEX jobs_dead ON jobs (dead_at_ms) WHERE dead_at_ms IS NOT NULL;
 
 CREATE TABLE sessions (
   token         TEXT   NOT NULL PRIMARY KEY,
