@@ -1,5 +1,5 @@
 // Package attacks_test plays the strangers: every row of the threat table's parts about callbacks,
-// gateways and links (T1 to T52) is a test of that name against the running server, over its real
+// gateways, links and webhooks (T1 to T52, T70 to T73) is a test of that name against the running server, over its real
 // listener and its real store, with a scripted gateway at the addresses of its accounts. What the
 // attacker sees and what the merchant's API says afterwards is all that is asked.
 //
