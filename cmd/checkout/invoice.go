@@ -12,6 +12,24 @@ import (
 
 type invoiceCmd struct {
 	Create invoiceCreateCmd `cmd:"" help:"Make an invoice and print its payment link."`
+	Send   invoiceSendCmd   `cmd:"" help:"Ask the customer to pay, by e-mail."`
+}
+
+type invoiceSendCmd struct {
+	ID       string `arg:"" name:"invoice" help:"The invoice's id, inv_…"`
+	Merchant string `required:"" placeholder:"SLUG" help:"The merchant who asks for the money."`
+	Test     bool   `help:"Test mode: the letter leaves only to the merchant's own people."`
+}
+
+// Run puts a letter into the outbox; the server sends it.
+func (c *invoiceSendCmd) Run(s *shell) error {
+	return s.withOffice(func(o *app.Office) error {
+		sent, err := o.SendInvoice(s.ctx, c.Merchant, !c.Test, c.ID)
+		if err != nil {
+			return err
+		}
+		return s.print(sent, "the letter about invoice %s (%s) is in the outbox", sent.Number, sent.ID)
+	})
 }
 
 type invoiceCreateCmd struct {

@@ -19,6 +19,7 @@ import (
 	"dargah/internal/app/admin"
 	"dargah/internal/app/api"
 	"dargah/internal/app/crash"
+	"dargah/internal/app/mail"
 	"dargah/internal/app/pages"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/seal"
@@ -78,6 +79,7 @@ type App struct {
 	Engine   *payments.Engine
 	Access   *access.Access
 	Webhooks *webhooks.Hooks
+	Mail     *mail.Room
 
 	cfg    Config
 	db     *db.DB
@@ -136,6 +138,9 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.Webhooks = openHooks(cfg, o, store, box, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
+	if err := openMail(a, cfg, o, box); err != nil {
+		return nil, err
+	}
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
@@ -147,20 +152,6 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	crash.At("open.prepared")
 	a.Server, err = openServer(a, cfg, o, sim)
 	return a, err
-}
-
-func (a *App) lookForLoopback(ctx context.Context) error {
-	if u, err := url.Parse(a.cfg.BaseURL); err == nil && gateways.Loopback(u.Hostname()) {
-		a.loopback.Store(true)
-		return nil
-	}
-	return a.db.View(ctx, func(tx *db.Tx) error {
-		found, err := tx.LoopbackAccounts()
-		if err == nil {
-			a.loopback.Store(found)
-		}
-		return err
-	})
 }
 
 // openSimulator builds the gateways of test mode on the ledger that the database keeps for them.

@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"internal/app": {
 		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/webhooks", "internal/app/payments", "internal/app/worker",
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
+		"internal/app/mail",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
 		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
 	},
@@ -107,6 +108,7 @@ var outside = map[string][]string{
 	"golang.org/x/text":                      {"internal/app/i18n", "internal/app/access"},
 	"golang.org/x/time":                      {"internal/app/server", "internal/app/access"},
 	"golang.org/x/net":                       {"internal/app/server"},
+	"github.com/wneessen/go-mail":            {"internal/app/mail"},
 	"rsc.io/qr":                              {"web/templates"},
 }
 

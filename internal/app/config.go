@@ -22,6 +22,9 @@ type Config struct {
 	ACMEURL        string
 	SMTPURL        string
 	MailFrom       string
+	DKIMDomain     string
+	DKIMSelector   string
+	DKIMKey        string
 	GatewayTimeout time.Duration
 	AttemptTTL     time.Duration
 	MetricsAddr    string
@@ -68,6 +71,9 @@ func Load(getenv func(string) string) (Config, error) {
 	if (len(c.TLSDomains) > 0) || c.TLSEmail != "" || c.ACMEURL != "" {
 		// Serving plain HTTP to somebody who believes in TLS would be worse than not starting.
 		return Config{}, &ConfigError{Name: "CHECKOUT_TLS_DOMAINS, CHECKOUT_TLS_EMAIL, CHECKOUT_ACME_URL", Expected: "to be empty, because this version gets no certificates by itself: put a proxy with TLS before it"}
+	}
+	if err := c.checkMail(); err != nil {
+		return Config{}, err
 	}
 	for _, v := range Variables() {
 		if given, _ := v.read(getenv); v.later != "" && given != "" {

@@ -39,8 +39,11 @@ func Variables() []Variable {
 		{Name: "CHECKOUT_TLS_DOMAINS", Absent: "off", Text: "domains for automatic certificates; this version refuses it", set: setDomains},
 		{Name: "CHECKOUT_TLS_EMAIL", Absent: "off", Text: "address for the certificate authority; this version refuses it", set: setMail(func(c *Config) *string { return &c.TLSEmail })},
 		{Name: "CHECKOUT_ACME_URL", Absent: "off", Text: "another certificate authority; this version refuses it", set: setHTTPURL(func(c *Config) *string { return &c.ACMEURL })},
-		{Name: "CHECKOUT_SMTP_URL", Absent: "off", Secret: true, Text: "smtp://user:pass@host:587; this version sends no mail yet", set: setSMTP, later: "sends no mail yet"},
-		{Name: "CHECKOUT_MAIL_FROM", Absent: "off", Text: "sender of letters; this version sends no mail yet", set: setMail(func(c *Config) *string { return &c.MailFrom }), later: "sends no mail yet"},
+		{Name: "CHECKOUT_SMTP_URL", Absent: "off", Secret: true, Text: "mail server: smtp://user:pass@host:587 (STARTTLS is demanded unless the host is loopback) or smtps://user:pass@host:465. Without it letters wait in the outbox", set: setSMTP},
+		{Name: "CHECKOUT_MAIL_FROM", Absent: "off", Text: "sender of letters, such as pay@example.ir; required with CHECKOUT_SMTP_URL", set: setMail(func(c *Config) *string { return &c.MailFrom })},
+		{Name: "CHECKOUT_DKIM_DOMAIN", Absent: "off", Text: "domain that letters are signed for; the mail server usually does this", set: setDKIMName(func(c *Config) *string { return &c.DKIMDomain })},
+		{Name: "CHECKOUT_DKIM_SELECTOR", Absent: "off", Text: "name of the key in that domain's DNS", set: setDKIMName(func(c *Config) *string { return &c.DKIMSelector })},
+		{Name: "CHECKOUT_DKIM_KEY", Absent: "off", Secret: true, Text: "private key in PEM, RSA or Ed25519; all three or none", set: setDKIMKey},
 		{Name: "CHECKOUT_GATEWAY_TIMEOUT", Default: "20s", Text: "one call to a gateway", set: setDuration(func(c *Config) *time.Duration { return &c.GatewayTimeout })},
 		{Name: "CHECKOUT_ATTEMPT_TTL", Default: "30m", Text: "a customer who has not come back by then has abandoned the attempt", set: setDuration(func(c *Config) *time.Duration { return &c.AttemptTTL })},
 		{Name: "CHECKOUT_METRICS_ADDR", Absent: "off", Text: "Prometheus on its own listener; this version has none yet", set: setAddr(func(c *Config) *string { return &c.MetricsAddr }), later: "has no metrics yet"},
@@ -186,15 +189,6 @@ func setHTTPURL(field func(*Config) *string) func(*Config, string) error {
 		*field(c) = value
 		return nil
 	}
-}
-
-func setSMTP(c *Config, value string) error {
-	u, err := url.Parse(value)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("smtp://user:pass@host:587")
-	}
-	c.SMTPURL = value
-	return nil
 }
 
 func setDuration(field func(*Config) *time.Duration) func(*Config, string) error {

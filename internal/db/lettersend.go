@@ -105,3 +105,16 @@ WHERE invoice_id = $1 AND invoice_id <> '' AND recipient <> ''`, invoiceID, ms(t
 	}
 	return n, nil
 }
+
+// HastenLetters makes the letters due that wait for a mail server's sake and not by its word.
+func (tx *Tx) HastenLetters() error {
+	n, err := tx.exec(`UPDATE jobs SET run_at_ms = $1 WHERE kind = 'letter' AND run_at_ms > $1 AND lease_until_ms IS NULL AND dead_at_ms IS NULL
+AND key IN (SELECT id FROM letters WHERE status = 'queued' AND reason <> 'server')`, ms(tx.now))
+	if err != nil {
+		return fmt.Errorf("hasten letters: %w", err)
+	}
+	if n > 0 {
+		tx.wake(checkout.JobLetter)
+	}
+	return nil
+}

@@ -30,6 +30,7 @@ type Engine interface {
 	Invoices
 	Attempts
 	Refunds
+	Letters
 	Events
 	// PaymentURL is the payment link of an invoice.
 	PaymentURL(inv *checkout.Invoice) string
@@ -49,6 +50,11 @@ type Invoices interface {
 // Events is the engine's part about all that happened.
 type Events interface {
 	Events(ctx context.Context, s payments.Scope, f payments.EventFilter) ([]checkout.Event, string, error)
+}
+
+// Letters is the engine's part about letters.
+type Letters interface {
+	SendInvoice(ctx context.Context, s payments.Scope, invoiceID string, by checkout.Actor, once *payments.Once) (checkout.Invoice, *payments.Replay, error)
 }
 
 // Refunds is the engine's part about refunds.
@@ -112,7 +118,7 @@ func Mount(e *echo.Echo, o Options) (*API, error) {
 	g := e.Group(Prefix)
 	config := huma.Config{OpenAPI: describe(o.BaseURL)}
 	h := humaecho.NewWithGroup(e, g, config)
-	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.attemptRoutes(), a.eventRoutes(), a.webhookRoutes())
+	a.routes = slices.Concat(a.invoiceRoutes(), a.refundRoutes(), a.letterRoutes(), a.attemptRoutes(), a.eventRoutes(), a.webhookRoutes())
 	for i := range a.routes {
 		r := &a.routes[i]
 		r.document(h.OpenAPI())

@@ -32,6 +32,7 @@ var fixtures = map[string]fixture{
 // entry here gets {}, which is enough only where nothing is required: the matrix says which.
 var matrixBodies = map[string]string{
 	"POST /invoices": `{"amount":1000}`, "PATCH /invoices/{id}": `{}`, "POST /invoices/{id}/cancel": `{}`,
+	"POST /invoices/{id}/send":    `{}`,
 	"POST /invoices/{id}/refunds": `{"amount":1}`,
 	"POST /attempts/{id}/resolve": `{"outcome":"failed","note":"n"}`,
 	"POST /webhook-endpoints":     `{"url":"https://shop.example/hook"}`, "POST /webhook-endpoints/{id}/test": `{}`,

@@ -21,6 +21,7 @@ type Event struct {
 const (
 	EventInvoiceCreated  = "invoice.created"
 	EventInvoiceUpdated  = "invoice.updated"
+	EventInvoiceSent     = "invoice.sent"
 	EventInvoicePaid     = "invoice.paid"
 	EventInvoiceExpired  = "invoice.expired"
 	EventInvoiceCanceled = "invoice.canceled"

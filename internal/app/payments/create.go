@@ -63,7 +63,13 @@ func (e *Engine) draft(tx *db.Tx, sc Scope, in NewInvoice) (checkout.Invoice, er
 		}
 		inv.Locale = m.Locale
 	}
-	return inv, validate(&inv, now)
+	if err := validate(&inv, now); err != nil {
+		return inv, err
+	}
+	if inv.SendEmail && inv.Customer.Email == "" {
+		return inv, checkout.WrongField("customer.email", "required")
+	}
+	return inv, nil
 }
 
 // insertInvoice gives a draft its number and stores it with its event. linkKey is the key of the signed
@@ -82,6 +88,11 @@ func (e *Engine) insertInvoice(tx *db.Tx, inv *checkout.Invoice, linkKey string,
 	}
 	if err := s.event(checkout.EventInvoiceCreated, "", "", data); err != nil {
 		return err
+	}
+	if inv.SendEmail {
+		if _, err := s.request(); err != nil {
+			return err
+		}
 	}
 	if err := tx.InsertInvoice(inv); err != nil {
 		return err

@@ -88,6 +88,9 @@ func (s *step) save() error {
 	if err := s.tx.InsertEvents(s.events); err != nil {
 		return err
 	}
+	if err := s.letters(); err != nil {
+		return err
+	}
 	crash.At("step.events-in")
 	if err := s.sendOut(); err != nil {
 		return err

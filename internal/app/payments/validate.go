@@ -1,7 +1,6 @@
 package payments
 
 import (
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -113,7 +112,7 @@ func (v *verdict) customer(c *checkout.Customer) {
 		}
 		c.Mobile = folded
 	}
-	if c.Email = strings.TrimSpace(c.Email); c.Email != "" && !email(c.Email) {
+	if c.Email = strings.TrimSpace(c.Email); c.Email != "" && !checkout.MailAddress(c.Email) {
 		v.wrong("customer.email", "bad_email")
 	}
 }
@@ -165,14 +164,6 @@ func (v *verdict) metadata(m map[string]string) {
 		}
 		m[k] = clean
 	}
-}
-
-func email(s string) bool {
-	if len(s) > 254 || strings.ContainsAny(s, "\r\n\x00<>") {
-		return false
-	}
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s
 }
 
 // webAddress reports whether s may be given to a browser: https anywhere, http on loopback only.

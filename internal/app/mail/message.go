@@ -1,0 +1,84 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	stdmail "net/mail"
+	"strings"
+	"unicode"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
+	"dargah/web/templates"
+)
+
+// Rendered is a letter in words, for a person to look at.
+type Rendered struct{ Subject, HTML, Text string }
+
+// errHeader says that something would stand in a header that may not.
+var errHeader = errors.New("a line of a letter's head holds what it may not")
+
+// render puts a letter into HTML and text. HTML that only a bug can break is an error.
+func render(ctx context.Context, v templates.Letter) (Rendered, error) {
+	var html bytes.Buffer
+	if err := templates.LetterPage(v).Render(ctx, &html); err != nil {
+		return Rendered{}, fmt.Errorf("render letter: %w", err)
+	}
+	return Rendered{Subject: v.Subject, HTML: html.String(), Text: plainText(v)}, nil
+}
+
+// message is the letter as it goes over the wire. The same letter has the same Message-ID however
+// often it is sent: if we die between the server's yes and our own record of it, the second one is
+// known for what it is.
+func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]byte, error) {
+	from := stdmail.Address{Name: v.Brand.Name, Address: r.from.Address}
+	if l.MerchantID == "" && r.from.Name != "" {
+		from.Name = r.from.Name
+	}
+	options := []gomail.MsgOption{gomail.WithCharset(gomail.CharsetUTF8), gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP)}
+	if v.L == i18n.FA { // quoted-printable would triple Persian
+		options[2] = gomail.WithEncoding(gomail.EncodingB64)
+	}
+	if r.signer != nil {
+		options = append(options, gomail.WithDKIM(r.signer))
+	}
+	m := gomail.NewMsg(options...)
+	for _, line := range []string{from.Name, from.Address, l.Recipient, out.Subject, l.ID, r.host(), v.Brand.Name} {
+		if acts(line) {
+			return nil, errHeader
+		}
+	}
+	m.FromMailAddress(&from)
+	m.ToMailAddress(&stdmail.Address{Address: l.Recipient})
+	if to := replyTo(l); to != "" {
+		m.ReplyToMailAddress(&stdmail.Address{Name: v.Brand.Name, Address: to})
+	}
+	m.Subject(out.Subject)
+	m.SetMessageIDWithValue(l.ID + "@" + r.host())
+	m.SetDateWithValue(r.Now())
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetGenHeader("Content-Language", string(v.L))
+	if v.Stop != nil {
+		if err := m.SetListUnsubscribeOneClick(v.Stop.Href); err != nil {
+			return nil, fmt.Errorf("name the way out of reminders: %w", err)
+		}
+	}
+	m.SetBodyString(gomail.TypeTextPlain, out.Text)
+	m.AddAlternativeString(gomail.TypeTextHTML, out.HTML)
+	var b bytes.Buffer
+	if _, err := m.WriteTo(&b); err != nil {
+		return nil, fmt.Errorf("write letter: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// acts reports whether a text holds what could end a line of a letter's head, or turn its reading.
+func acts(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+	})
+}

@@ -1,0 +1,309 @@
+package payments_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+	"dargah/internal/db/dbtest"
+)
+
+// shopHasMail gives the merchant an address.
+func (w *world) shopHasMail() {
+	w.Helper()
+	err := w.db.Update(w.Context(), func(tx *db.Tx) error {
+		m, err := tx.Merchant(w.scope.MerchantID)
+		if err != nil {
+			return err
+		}
+		m.Email, m.Locale, m.Phone = "shop@example.com", "en", "035 3235 4120"
+		return tx.UpdateMerchant(m)
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+func mailed(in *payments.NewInvoice) {
+	in.Customer.Email, in.Description, in.Reference = "sara@example.com", "سرویس چای‌خوری", "MP-1217"
+	in.Locale = "fa"
+}
+
+func mailedAtOnce(in *payments.NewInvoice) { mailed(in); in.SendEmail = true }
+
+// letters are the invoice's letters, oldest first, as kind:recipient:status.
+func (w *world) letters(inv checkout.Invoice) (all []checkout.Letter, told []string) {
+	w.Helper()
+	err := w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+		all, err = tx.Letters(db.LetterQuery{MerchantID: w.scope.MerchantID, Live: w.scope.Live, InvoiceID: inv.ID, Limit: 100})
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	slices.Reverse(all)
+	for _, l := range all {
+		told = append(told, fmt.Sprintf("%s:%s:%s", l.Kind, l.Recipient, l.Status))
+	}
+	slices.Sort(told)
+	return all, told
+}
+
+func (w *world) wantLetters(inv checkout.Invoice, want ...string) []checkout.Letter {
+	w.Helper()
+	all, told := w.letters(inv)
+	slices.Sort(want)
+	if !slices.Equal(told, want) {
+		w.Errorf("letters %v, want %v", told, want)
+	}
+	return all
+}
+
+func TestLetters_Paid(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
+		inv := w.invoice(1_500_000, mailedAtOnce)
+		if types := w.types(inv); !slices.Equal(types, []string{"invoice.created", "invoice.sent"}) {
+			t.Errorf("events %v", types)
+		}
+		asked := w.wantLetters(inv, "request:sara@example.com:queued")[0]
+		if f := asked.Facts; f.Amount != 1_500_000 || f.Number != inv.Number || f.Customer != "Sara" || f.Reference != "MP-1217" || !f.ExpiresAt.Equal(inv.ExpiresAt) || asked.Locale != "fa" || !asked.Until.Equal(inv.ExpiresAt) {
+			t.Errorf("the request says %+v", asked)
+		}
+		w.clock.add(time.Second)
+		a := w.start(inv, "gardeshpay")
+		w.wantLetters(inv, "request:sara@example.com:queued")
+		w.mustBack(a, "8841027365")
+		w.mustBack(a, "8841027365") // twice: one letter each
+		w.work()
+		all := w.wantLetters(inv, "request:sara@example.com:queued", "receipt:sara@example.com:queued", "paid:shop@example.com:queued")
+		for _, l := range all {
+			if l.Kind == checkout.LetterRequest {
+				continue
+			}
+			f := l.Facts
+			if f.Amount != 1_500_000 || f.TrackingNumber != "8841027365" || f.CardMask != "603799******1234" || f.Gateway != "gardeshpay" || f.Shop.Phone != "035 3235 4120" || f.At.IsZero() {
+				t.Errorf("%s says %+v", l.Kind, f)
+			}
+			if l.Locale != map[checkout.LetterKind]string{"receipt": "fa", "paid": "en"}[l.Kind] {
+				t.Errorf("%s is in %s", l.Kind, l.Locale)
+			}
+		}
+		// No address and no token of the link stands in an event.
+		list, _, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			if strings.Contains(e.Data, "sara@") || strings.Contains(e.Data, inv.Token) {
+				t.Errorf("%s holds %s", e.Type, e.Data)
+			}
+		}
+		for _, l := range all {
+			if text := fmt.Sprint(l); strings.Contains(text, inv.Token) {
+				t.Errorf("a letter in the outbox holds the link's token: %s", text)
+			}
+		}
+	})
+}
+
+// What is not known is told as not known, and what a person decides is told as decided.
+func TestLetters_ReviewAndResolve(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
+		for _, outcome := range []string{"paid", "failed"} {
+			inv := w.invoice(1_500_000, mailed)
+			a := w.start(inv, "ghesta")
+			ref := "9" + inv.Number
+			w.ins.say(ref, already())
+			w.mustBack(a, ref)
+			all := w.wantLetters(inv, "unconfirmed:sara@example.com:queued", "attention:shop@example.com:queued")
+			for _, l := range all {
+				if f := l.Facts; f.Why != checkout.CodeAlreadyVerified || f.What != "review" || f.TrackingNumber != ref || f.Gateway != "ghesta" {
+					t.Errorf("%s says %+v", l.Kind, f)
+				}
+			}
+			r := payments.Resolution{Outcome: outcome, Note: "asked PayPing by telephone"}
+			if _, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, r, checkout.Actor{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"unconfirmed:sara@example.com:queued", "attention:shop@example.com:queued"}
+			if outcome == "paid" {
+				want = append(want, "receipt:sara@example.com:queued", "paid:shop@example.com:queued")
+			} else {
+				want = append(want, "unpaid:sara@example.com:queued")
+			}
+			all = w.wantLetters(inv, want...)
+			for _, l := range all {
+				if l.Facts.Manual != (l.Kind == checkout.LetterReceipt || l.Kind == checkout.LetterPaid) {
+					t.Errorf("%s says that a person recorded it: %t", l.Kind, l.Facts.Manual)
+				}
+			}
+		}
+	})
+}
+
+// A payment that was not taken on purpose: its payer hears where the money is; the merchant hears
+// only where nobody promises that it returns.
+func TestLetters_Unclaimed(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
+		for gateway, want := range map[string][]string{
+			"gardeshpay": {"returning:sara@example.com:queued", "attention:shop@example.com:queued"},
+			"ghesta":     {"returning:sara@example.com:queued"},
+		} {
+			inv := w.invoice(1_500_000, mailed)
+			a := w.start(inv, gateway)
+			if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, checkout.Actor{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			w.wantLetters(inv)
+			w.mustBack(a, "7"+inv.Number)
+			w.mustBack(a, "7"+inv.Number)
+			for _, l := range w.wantLetters(inv, want...) {
+				if l.Facts.Why != "canceled" || l.Facts.Gateway != gateway || l.Facts.What != "unclaimed" {
+					t.Errorf("%s says %+v", l.Kind, l.Facts)
+				}
+			}
+		}
+	})
+}
+
+// Neither a customer who does not come back nor a refusal is told by letter: the one may be paying
+// yet, the other has read it.
+func TestLetters_NoneOfFailures(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
+		inv := w.invoice(1_500_000, mailed)
+		w.start(inv, "gardeshpay")
+		w.pass(31 * time.Minute)
+		a := w.start(inv, "ghesta")
+		w.ins.say("11111", refusal("7", false, true))
+		w.mustBack(a, "11111")
+		w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptFailed)
+		w.wantLetters(inv)
+	})
+}
+
+func TestLetters_Refunded(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000, mailed)
+		w.mustBack(w.start(inv, "ghesta"), "5551")
+		for _, amount := range []money.Rial{100_000, 250_000} {
+			w.clock.add(time.Second)
+			if _, _, err := w.RefundInvoice(t.Context(), w.scope, inv.ID, payments.Refunding{Amount: amount, Reason: "برگشت"}, checkout.Actor{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := w.wantLetters(inv, "receipt:sara@example.com:queued", "refunded:sara@example.com:queued", "refunded:sara@example.com:queued")
+		if all[1].Facts.Amount != 100_000 || all[2].Facts.Amount != 250_000 {
+			t.Errorf("a refund's letter says %+v", all[1].Facts)
+		}
+	})
+}
+
+func TestSendInvoice(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		by := checkout.Actor{Kind: "key", ID: "key_1"}
+		send := func(inv checkout.Invoice) error {
+			_, _, err := w.SendInvoice(t.Context(), w.scope, inv.ID, by, nil)
+			return err
+		}
+		none := w.invoice(1_500_000)
+		if err := send(none); !errors.Is(err, checkout.Invalid) {
+			t.Errorf("without an address: %v", err)
+		}
+		if _, _, err := w.CreateInvoice(t.Context(), w.scope, payments.NewInvoice{Amount: 1_500_000, SendEmail: true}, by, nil); !errors.Is(err, checkout.Invalid) {
+			t.Errorf("created to be sent without an address: %v", err)
+		}
+		inv := w.invoice(1_500_000, mailed)
+		if err := errors.Join(send(inv), send(inv)); err != nil {
+			t.Fatal(err)
+		}
+		l := w.wantLetters(inv, "request:sara@example.com:queued")[0]
+		if types := w.types(inv); !slices.Equal(types, []string{"invoice.created", "invoice.sent"}) {
+			t.Errorf("events %v", types)
+		}
+		l.Status, l.EndedAt = checkout.LetterSent, w.clock.now()
+		if err := w.db.Update(t.Context(), func(tx *db.Tx) error { _, err := tx.SaveLetter(&l); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if err := send(inv); err != nil {
+			t.Fatal(err)
+		}
+		w.wantLetters(inv, "request:sara@example.com:queued", "request:sara@example.com:sent")
+		other := payments.Scope{MerchantID: w.scope.MerchantID, Live: false}
+		if _, _, err := w.SendInvoice(t.Context(), other, inv.ID, by, nil); !errors.Is(err, checkout.NotFound) {
+			t.Errorf("of the other mode: %v", err)
+		}
+		if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, by, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := send(inv); !errors.Is(err, checkout.Conflict) {
+			t.Errorf("canceled: %v", err)
+		}
+	})
+}
+
+// The twenty-first request of a day to one mailbox is not written; who asks for it hears so, and an
+// invoice is made all the same.
+func TestSendInvoice_Limit(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for range checkout.AskingToOne {
+			w.wantLetters(w.invoice(1_500_000, mailedAtOnce), "request:sara@example.com:queued")
+		}
+		over := w.invoice(1_500_000, mailedAtOnce)
+		if l := w.wantLetters(over, "request:sara@example.com:withheld"); l[0].Reason != checkout.ReasonLimit {
+			t.Errorf("withheld for %s", l[0].Reason)
+		}
+		if _, _, err := w.SendInvoice(t.Context(), w.scope, over.ID, checkout.Actor{}, nil); !errors.Is(err, checkout.TooMany) {
+			t.Errorf("sent over the limit: %v", err)
+		}
+		if types := w.types(over); len(types) != 2 {
+			t.Errorf("events %v", types)
+		}
+	})
+}
+
+// An invoice without an address, of a merchant without one, costs the store nothing.
+func TestLetters_CostNothingWhereThereIsNobody(t *testing.T) {
+	var letters, all atomic.Int64
+	c := &clock{at: time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC)}
+	store := dbtest.Open(t, db.Options{URL: dbtest.SQLiteURL(t), Now: c.now, Watch: func(query string) error {
+		all.Add(1)
+		if strings.Contains(query, "letter") {
+			letters.Add(1)
+		}
+		return nil
+	}})
+	w := newWorld(t, store, c)
+	inv := w.invoice(1_500_000)
+	w.mustBack(w.start(inv, "ghesta"), "5551")
+	w.work()
+	if w.status(inv) != checkout.InvoicePaid || letters.Load() != 0 || all.Load() == 0 {
+		t.Fatalf("%d of %d statements are about letters", letters.Load(), all.Load())
+	}
+	pay := func() int64 {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		before := all.Load()
+		w.mustBack(a, "6"+inv.Number)
+		w.work()
+		return all.Load() - before
+	}
+	plain := pay()
+	w.shopHasMail()
+	w.invoice(1_500_000)
+	pay() // the merchant is read anew, once
+	if with := pay(); with <= plain || with > plain+4 {
+		t.Errorf("a payment takes %d statements, %d when the merchant is written to", plain, with)
+	}
+}
