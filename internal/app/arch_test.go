@@ -98,6 +98,7 @@ var outside = map[string][]string{
 	"github.com/a-h/templ":                   {"web/templates", "internal/app/server", "internal/app/pages"},
 	"github.com/alecthomas/kong":             {"cmd/checkout"},
 	"github.com/alexedwards/scs/v2":          {"internal/app/admin"},
+	"github.com/xuri/excelize/v2":            {"internal/app/admin"},
 	"github.com/pquerna/otp":                 {"internal/app/auth"},
 	"github.com/alexedwards/argon2id":        {"internal/app/auth"},
 	"code.dny.dev/ssrf":                      {"internal/app/webhooks"},

@@ -196,30 +196,9 @@ type InvoiceQuery struct {
 // Invoices lists invoices, newest first, at most Limit.
 func (tx *Tx) Invoices(q InvoiceQuery) ([]checkout.Invoice, error) {
 	w := where{}
-	from := q.from(&w)
-	if q.Reference != "" {
-		w.add("reference = ?", q.Reference)
-	}
-	w.add("merchant_id = ?", q.MerchantID)
-	w.add("live = ?", bit(q.Live))
-	if q.Status != "" {
-		// A word of ours, never anybody's text: only a literal lets SQLite see that a partial index holds.
-		if !slices.Contains(checkout.InvoiceStatuses(), checkout.InvoiceStatus(q.Status)) {
-			return nil, fmt.Errorf("list invoices: no status %q", q.Status)
-		}
-		w.add("status = '" + q.Status + "'")
-	}
-	if q.Gateway != "" {
-		w.add("(',' || gateways || ',') LIKE ?", "%,"+q.Gateway+",%")
-	}
-	if !q.From.IsZero() {
-		w.add("created_at_ms >= ?", ms(q.From))
-	}
-	if !q.To.IsZero() {
-		w.add("created_at_ms <= ?", ms(q.To))
-	}
-	if q.BeforeID != "" {
-		w.add("(created_at_ms, id) < (?, ?)", ms(q.BeforeAt), q.BeforeID)
+	from, err := q.conditions(&w)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := tx.query(`SELECT `+invoiceColumns+from+w.sql()+
 		` ORDER BY created_at_ms DESC, id DESC`+w.limit(q.Limit), w.args...)
@@ -245,6 +224,36 @@ func (tx *Tx) Invoices(q InvoiceQuery) ([]checkout.Invoice, error) {
 		}
 	}
 	return list, nil
+}
+
+// conditions is what the lists, their counts and their sums have in common; it returns where to read.
+func (q *InvoiceQuery) conditions(w *where) (from string, err error) {
+	from = q.from(w)
+	if q.Reference != "" {
+		w.add("reference = ?", q.Reference)
+	}
+	w.add("merchant_id = ?", q.MerchantID)
+	w.add("live = ?", bit(q.Live))
+	if q.Status != "" {
+		// A word of ours, never anybody's text: only a literal lets SQLite see that a partial index holds.
+		if !slices.Contains(checkout.InvoiceStatuses(), checkout.InvoiceStatus(q.Status)) {
+			return "", fmt.Errorf("list invoices: no status %q", q.Status)
+		}
+		w.add("status = '" + q.Status + "'")
+	}
+	if q.Gateway != "" {
+		w.add("(',' || gateways || ',') LIKE ?", "%,"+q.Gateway+",%")
+	}
+	if !q.From.IsZero() {
+		w.add("created_at_ms >= ?", ms(q.From))
+	}
+	if !q.To.IsZero() {
+		w.add("created_at_ms <= ?", ms(q.To))
+	}
+	if q.BeforeID != "" {
+		w.add("(created_at_ms, id) < (?, ?)", ms(q.BeforeAt), q.BeforeID)
+	}
+	return from, nil
 }
 
 // ExpiringInvoices lists ids of open invoices whose time has passed, oldest first.

@@ -102,6 +102,16 @@ AND EXISTS (SELECT 1 FROM attempts a WHERE a.id = SUBSTR(jobs.key, 1, $3) AND (a
 	return nil
 }
 
+// HastenJob makes one job due now. One that somebody runs, or that is not there, is left as it is.
+func (tx *Tx) HastenJob(kind, key string) error {
+	_, err := tx.exec(`UPDATE jobs SET run_at_ms = $1 WHERE kind = $2 AND key = $3 AND run_at_ms > $1 AND lease_until_ms IS NULL AND dead_at_ms IS NULL`, ms(tx.now), kind, key)
+	if err != nil {
+		return fmt.Errorf("hasten %s: %w", kind, err)
+	}
+	tx.wake(kind)
+	return nil
+}
+
 // jobDue is by when the job should have run.
 func jobDue(job checkout.Job) time.Time {
 	if job.Due.IsZero() {

@@ -188,6 +188,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"Memberships": func(tx *db.Tx) error { return one(tx.Memberships(s.user.ID)) },
 	}
 	maps.Copy(all, webhookQueries(s))
+	maps.Copy(all, adminQueries(s))
 	return all
 }
 
@@ -288,6 +289,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		_, err = tx.ClaimLink(pottery, true, "A-1", s.inv.ID)
 		do(err)
 		do(tx.InsertUser(s.user))
+		do(adminStock(tx, s))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))

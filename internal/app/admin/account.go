@@ -30,8 +30,11 @@ func accountRoutes() []Route {
 
 const accountPath = home + "/account"
 
-func (a *Admin) first(c echo.Context, _ *visit) error {
-	return c.Redirect(http.StatusSeeOther, accountPath)
+func (a *Admin) first(c echo.Context, v *visit) error {
+	if v.right < access.See {
+		return c.Redirect(http.StatusSeeOther, accountPath)
+	}
+	return c.Redirect(http.StatusSeeOther, listPath)
 }
 
 func (a *Admin) accountPage(c echo.Context, v *visit) error {

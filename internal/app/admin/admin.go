@@ -59,7 +59,7 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), accountRoutes()} {
+	for _, part := range [][]Route{gateRoutes(), accountRoutes(), listRoutes(), dossierRoutes()} {
 		list = append(list, part...)
 	}
 	return list

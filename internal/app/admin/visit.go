@@ -93,7 +93,10 @@ func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 // login looks at. An invoice of a shop in which this person has no role is not there.
 func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 	v.scope = payments.Scope{MerchantID: v.who.Login.MerchantID, Live: v.who.Login.Live}
-	if strings.HasPrefix(r.Path, home+"/invoices/:id") {
+	if mode := v.query.Get("mode"); r.Method == http.MethodGet && (mode == "live" || mode == "test") && strings.HasPrefix(r.Path, listPath) {
+		v.scope.Live = mode == "live"
+	}
+	if strings.HasPrefix(r.Path, listPath+"/:id") {
 		inv, err := tx.Invoice(c.Param("id"))
 		if err != nil {
 			return err
@@ -181,6 +184,7 @@ func (v *visit) sections() []templates.Section {
 		templates.Section
 		right access.Right
 	}{
+		{templates.Section{Name: "invoices", Href: listPath, Icon: "invoices"}, access.See},
 		{templates.Section{Name: "account", Href: home + "/account", Icon: "person"}, access.None},
 	} {
 		if v.right >= s.right {

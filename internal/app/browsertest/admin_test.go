@@ -15,7 +15,17 @@ type desk struct {
 	gate bool
 }
 
-func desks(*demo) []desk {
+// invoiceOf opens the page of one of the demo's invoices, as a person finds it: by its reference.
+func invoiceOf(d *demo, reference string) func(*testing.T, *tab) {
+	return func(t *testing.T, b *tab) {
+		b.goTo(d.URL + "/admin/invoices?q=" + reference)
+		if !strings.Contains(b.address(), "/admin/invoices/inv_") {
+			t.Fatalf("%s was not found: %s", reference, b.address())
+		}
+	}
+}
+
+func desks(d *demo) []desk {
 	return []desk{
 		{name: "login", path: "/admin/login", gate: true},
 		{name: "login-wrong", path: "/admin/login", gate: true, show: func(_ *testing.T, b *tab) {
@@ -23,6 +33,24 @@ func desks(*demo) []desk {
 			b.fill("#password", "not the password")
 			b.submit("button")
 		}},
+		{name: "invoices", path: "/admin/invoices"},
+		{name: "invoices-filtered", path: "/admin/invoices?status=open&range=7d"},
+		{name: "invoices-wrong", path: "/admin/invoices?from=1405/13/40"},
+		{name: "invoices-none", path: "/admin/invoices?q=nothing-of-that-name"},
+		{name: "invoice-new", path: "/admin/invoices/new"},
+		{name: "invoice-unusual", path: "/admin/invoices/new", show: func(_ *testing.T, b *tab) {
+			b.fill("#amount", "123456789000")
+			b.submit(".savebar button")
+		}},
+		{name: "invoice-wrong", path: "/admin/invoices/new", show: func(_ *testing.T, b *tab) {
+			b.fill("#amount", "12,5")
+			b.fill("[name='customer.mobile']", "12")
+			b.submit(".savebar button")
+		}},
+		{name: "invoice-verifying", path: "/admin", show: invoiceOf(d, "MP-1216")},
+		{name: "invoice-review", path: "/admin", show: invoiceOf(d, "MP-1215")},
+		{name: "invoice-paid", path: "/admin", show: invoiceOf(d, "MP-1208")},
+		{name: "invoice-open", path: "/admin", show: invoiceOf(d, "MP-1217")},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {
@@ -58,7 +86,11 @@ func TestAdmin_Pages(t *testing.T) {
 					b.signIn(d, locale)
 					in = true
 				}
-				b.goTo(d.URL + p.path + "?lang=" + locale)
+				join := "?"
+				if strings.Contains(p.path, "?") {
+					join = "&"
+				}
+				b.goTo(d.URL + p.path + join + "lang=" + locale)
 				if p.show != nil {
 					p.show(t, b)
 				}

@@ -99,7 +99,7 @@ func (b *tab) darkened(sc scene, locale string) {
 // fitForFingers measures what is pressed: 44 px for what pays and chooses.
 func (b *tab) fitForFingers() {
 	b.t.Helper()
-	small := ask[[]string](b, `[...document.querySelectorAll('button, a.button, .choice > label, input:not([type=radio])')]
+	small := ask[[]string](b, `[...document.querySelectorAll('button, a.button, .choice > label, .tick, input:not([type=radio]):not([type=checkbox])')]
 		.filter(e => e.checkVisibility())
 		.map(e => [e, e.getBoundingClientRect()]).filter(([e, r]) => r.width < 44 || r.height < 44)
 		.map(([e, r]) => e.tagName + '.' + e.className + ' ' + r.width + '×' + r.height)`)

@@ -69,9 +69,8 @@ func (e *Engine) Invoice(ctx context.Context, sc Scope, id string) (checkout.Inv
 	return inv, notFound(err)
 }
 
-// Invoices lists the scope's invoices, newest first, with the cursor of the next page ("" on the
-// last). Errors: Invalid for an unknown filter value, a broken cursor or a limit outside 1 to 100.
-func (e *Engine) Invoices(ctx context.Context, sc Scope, f InvoiceFilter) ([]checkout.Invoice, string, error) {
+// query is a filter as the store takes it; nil when nothing can be found by it. Errors: Invalid.
+func (f *InvoiceFilter) query(sc Scope) (*db.InvoiceQuery, error) {
 	v := verdict{}
 	if f.Status != "" && !slices.Contains(checkout.InvoiceStatuses(), checkout.InvoiceStatus(f.Status)) {
 		v.wrong("status", "unknown_value")
@@ -81,23 +80,33 @@ func (e *Engine) Invoices(ctx context.Context, sc Scope, f InvoiceFilter) ([]che
 	}
 	at, id := v.page(f.Limit, f.Cursor)
 	if err := v.err(); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	var by *db.Named
 	if f.Query != "" {
 		if by = named(f.Query); by == nil {
-			return nil, "", nil
+			return nil, nil
 		}
 	} else if whole := cut(i18n.FoldText(f.Reference)); whole != "" {
 		by = &db.Named{Words: []string{whole}} // the candidates; the reference itself is compared as it is
 	}
+	return &db.InvoiceQuery{
+		MerchantID: sc.MerchantID, Live: sc.Live, Status: f.Status, Gateway: f.Gateway, Reference: f.Reference,
+		Named: by, From: f.From, To: f.To, BeforeAt: at, BeforeID: id, Limit: f.Limit + 1,
+	}, nil
+}
+
+// Invoices lists the scope's invoices, newest first, with the cursor of the next page ("" on the
+// last). Errors: Invalid for an unknown filter value, a broken cursor or a limit outside 1 to 100.
+func (e *Engine) Invoices(ctx context.Context, sc Scope, f InvoiceFilter) ([]checkout.Invoice, string, error) {
+	q, err := f.query(sc)
+	if err != nil || q == nil {
+		return nil, "", err
+	}
 	var list []checkout.Invoice
-	err := e.DB.View(ctx, func(tx *db.Tx) error {
+	err = e.DB.View(ctx, func(tx *db.Tx) error {
 		var err error
-		list, err = tx.Invoices(db.InvoiceQuery{
-			MerchantID: sc.MerchantID, Live: sc.Live, Status: f.Status, Gateway: f.Gateway, Reference: f.Reference,
-			Named: by, From: f.From, To: f.To, BeforeAt: at, BeforeID: id, Limit: f.Limit + 1,
-		})
+		list, err = tx.Invoices(*q)
 		return err
 	})
 	if err != nil || len(list) <= f.Limit {
@@ -106,6 +115,22 @@ func (e *Engine) Invoices(ctx context.Context, sc Scope, f InvoiceFilter) ([]che
 	list = list[:f.Limit]
 	last := &list[f.Limit-1]
 	return list, cursor(last.CreatedAt, last.ID), nil
+}
+
+// InvoiceTotals counts what Invoices lists on all its pages, and adds up what is paid. Errors as there.
+func (e *Engine) InvoiceTotals(ctx context.Context, sc Scope, f InvoiceFilter) (db.Totals, error) {
+	f.Cursor, f.Limit = "", 1
+	q, err := f.query(sc)
+	if err != nil || q == nil {
+		return db.Totals{}, err
+	}
+	var t db.Totals
+	err = e.DB.View(ctx, func(tx *db.Tx) error {
+		var err error
+		t, err = tx.InvoiceTotals(*q)
+		return err
+	})
+	return t, err
 }
 
 // Attempts lists the scope's attempts, newest first. Errors as for Invoices.

@@ -1,0 +1,85 @@
+package db_test
+
+import (
+	"errors"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/db"
+)
+
+// adminStock is what the admin's queries find.
+func adminStock(tx *db.Tx, s *stock) error {
+	_, _, err := tx.CountTry("name", time.Minute)
+	return errors.Join(
+		err,
+		tx.InsertLogin(&checkout.Login{ID: "lgn_1", UserID: s.user.ID, MerchantID: pottery, Live: true, CreatedAt: moneyTime, SeenAt: moneyTime, FreshAt: moneyTime}),
+		tx.InsertMembership(checkout.Membership{UserID: s.user.ID, MerchantID: pottery, Role: "owner"}),
+		tx.ReplaceRecoveryCodes(s.user.ID, []string{"code"}),
+		tx.InsertNote(db.Note{ID: "nte_1", InvoiceID: s.inv.ID, UserID: s.user.ID, Body: "x", CreatedAt: moneyTime}),
+	)
+}
+
+// adminQueries are those of logins, second factors, people, notes and what waits for a person, and
+// every way in which the admin filters a list.
+func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
+	one := func(_ any, err error) error { return err }
+	user := s.user.ID
+	all := map[string]func(tx *db.Tx) error{
+		"InsertLogin": func(tx *db.Tx) error {
+			return tx.InsertLogin(&checkout.Login{ID: "lgn_2", UserID: user, CreatedAt: moneyTime, SeenAt: moneyTime, FreshAt: moneyTime})
+		},
+		"Login":        func(tx *db.Tx) error { return one(tx.Login("lgn_1")) },
+		"LastLogin":    func(tx *db.Tx) error { return one(tx.LastLogin(user)) },
+		"LoginsOf":     func(tx *db.Tx) error { return one(tx.LoginsOf(user, moneyTime.Add(-time.Hour))) },
+		"TouchLogin":   func(tx *db.Tx) error { return tx.TouchLogin("lgn_1") },
+		"FreshenLogin": func(tx *db.Tx) error { return tx.FreshenLogin("lgn_1") },
+		"ScopeLogin":   func(tx *db.Tx) error { return tx.ScopeLogin("lgn_1", pottery, false) },
+		"EndLogin":     func(tx *db.Tx) error { return tx.EndLogin(user, "lgn_1") },
+		"EndLogins":    func(tx *db.Tx) error { return tx.EndLogins(user, "") },
+		"PruneLogins":  func(tx *db.Tx) error { return tx.PruneLogins(tx.Now()) },
+		"CountTry":     func(tx *db.Tx) error { _, _, err := tx.CountTry("name", time.Minute); return err },
+		"ForgetTries":  func(tx *db.Tx) error { return tx.ForgetTries("name") },
+		"PruneTries":   func(tx *db.Tx) error { return tx.PruneTries() },
+		"OfferTOTP":    func(tx *db.Tx) error { return tx.OfferTOTP(user, "sealed") },
+		"ConfirmTOTP":  func(tx *db.Tx) error { return errors.Join(tx.OfferTOTP(user, "sealed"), tx.ConfirmTOTP(user)) },
+		"DropTOTP":     func(tx *db.Tx) error { return tx.DropTOTP(user) },
+		"TakeTOTPStep": func(tx *db.Tx) error { return one(tx.TakeTOTPStep(user, 7)) },
+		"ReplaceRecoveryCodes": func(tx *db.Tx) error {
+			return tx.ReplaceRecoveryCodes(user, []string{"other"})
+		},
+		"TakeRecoveryCode":   func(tx *db.Tx) error { return one(tx.TakeRecoveryCode(user, "code")) },
+		"CountRecoveryCodes": func(tx *db.Tx) error { return one(tx.CountRecoveryCodes(user)) },
+		"Members":            func(tx *db.Tx) error { return one(tx.Members(pottery)) },
+		"SetRole": func(tx *db.Tx) error {
+			return tx.SetRole(checkout.Membership{UserID: user, MerchantID: pottery, Role: "viewer"})
+		},
+		"DeleteMembership": func(tx *db.Tx) error { return tx.DeleteMembership(user, pottery) },
+		"InsertMembership": func(tx *db.Tx) error {
+			return errors.Join(tx.DeleteMembership(user, pottery), tx.InsertMembership(checkout.Membership{UserID: user, MerchantID: pottery, Role: "owner"}))
+		},
+		"CountWaiting": func(tx *db.Tx) error { return one(tx.CountWaiting(pottery, true)) },
+		"InsertNote": func(tx *db.Tx) error {
+			return tx.InsertNote(db.Note{ID: "nte_2", InvoiceID: s.inv.ID, UserID: user, CreatedAt: moneyTime})
+		},
+		"NotesOfInvoice": func(tx *db.Tx) error { return one(tx.NotesOfInvoice(s.inv.ID)) },
+		"HastenJob":      func(tx *db.Tx) error { return tx.HastenJob("verify", "k") },
+		"InvoiceTotals": func(tx *db.Tx) error {
+			return one(tx.InvoiceTotals(db.InvoiceQuery{MerchantID: pottery, Live: true, Limit: 9}))
+		},
+	}
+	lists := map[string]db.InvoiceQuery{
+		"next page": {BeforeAt: moneyTime, BeforeID: "inv_1"}, "gateway": {Gateway: "ghesta"}, "days": {From: moneyTime, To: moneyTime.Add(time.Hour)},
+		"search":    {Named: &db.Named{Words: []string{"1001", "customer"}, ID: "inv_1", Canonical: "1001"}},
+		"reference": {Reference: "R1", Named: &db.Named{Words: []string{"r1"}}},
+	}
+	for _, status := range checkout.InvoiceStatuses() {
+		lists[string(status)] = db.InvoiceQuery{Status: string(status), From: moneyTime}
+	}
+	for name, q := range lists {
+		q.MerchantID, q.Live, q.Limit = pottery, true, 9
+		all["Invoices, "+name] = func(tx *db.Tx) error { return one(tx.Invoices(q)) }
+		all["InvoiceTotals, "+name] = func(tx *db.Tx) error { return one(tx.InvoiceTotals(q)) }
+	}
+	return all
+}

@@ -1,0 +1,59 @@
+package templates
+
+// Mark of a state: a word, its picture and its colour, always together.
+type State struct{ Word, Icon, Class string }
+
+func (s State) class() string { return "status " + s.Class }
+
+// Ledger is the list of invoices.
+type Ledger struct {
+	Desk
+	Query    string
+	Kept     []Option // the filters that a new search keeps, as hidden fields
+	Tabs     []Option // Value is where it leads
+	Chips    []Action
+	Clear    string
+	Sum      []string // count, then what is paid: figures and words by turns
+	Rows     []LedgerRow
+	Older    string
+	Newest   string
+	CSV      string
+	XLSX     string
+	New      bool
+	Open     bool // the filters
+	Filters  []Input
+	Problems []FieldProblem
+	Empty    *Verdict
+	EmptyWay Action
+}
+
+// LedgerRow is one invoice in a list.
+type LedgerRow struct {
+	Href                   string
+	State                  State
+	Amount, Rial           string
+	Payer, Number          string
+	For, Aside             string
+	Method, Card, Ref      string
+	Time, Day, MachineTime string
+}
+
+// BillForm is the form of a new or a changed invoice.
+type BillForm struct {
+	Desk
+	Heading  string
+	Back     Action
+	Action   string
+	Amount   Input
+	Read     []string // what the amount means: rial, words
+	Warning  *Verdict
+	Confirm  string // the amount that was warned about; sent again it is taken
+	Inputs   []Input
+	More     []Input
+	MoreOpen bool
+	Gateways []Option
+	Items    []Item // they are kept as they are
+	Problems []FieldProblem
+	Button   string
+	GWError  string
+}
