@@ -76,6 +76,11 @@ func TestAddSub_Undo(t *testing.T) {
 }
 
 func TestToman(t *testing.T) {
+	for rial, want := range map[money.Rial]int64{0: 0, 10: 1, 1_500_000: 150_000, -20: -2, 9_999_999_999_990: 999_999_999_999} {
+		if got, err := rial.Toman(); err != nil || got != want {
+			t.Errorf("%d rial = %d toman, %v, want %d", rial, got, err, want)
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		a := money.Rial(amount().Draw(t, "rial"))
 		toman, err := a.Toman()
