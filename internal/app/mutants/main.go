@@ -52,6 +52,7 @@ type options struct {
 	targets  []target       // whose lines are broken
 	tests    []string       // rooms whose tests are asked
 	only     *regexp.Regexp // of "room function operator"
+	first    *regexp.Regexp // of the same: tried before the others
 	again    bool           // what survived is tried again
 	postgres bool           // the tests run on PostgreSQL too
 	long     bool           // the tests run without -short
@@ -73,6 +74,7 @@ func run(args []string) error {
 	rooms := flags.String("rooms", "", "rooms to break, comma separated; all of the money path when empty")
 	tests := flags.String("tests", "", "rooms whose tests are asked, comma separated; those of the whole money path when empty")
 	only := flags.String("only", "", "regular expression: only mutants whose \"room file function operator key\" it matches")
+	first := flags.String("first", "", "regular expression of the same: these are tried first")
 	list := flags.Bool("list", false, "print the mutants, run nothing")
 	report := flags.Bool("report", false, "print what is known, run nothing")
 	var opt options
@@ -89,6 +91,10 @@ func run(args []string) error {
 	opt.root, opt.out = ".", os.Stdout
 	if err := choose(&opt, *rooms, *tests, *only); err != nil {
 		return err
+	}
+	var err error
+	if opt.first, err = regexp.Compile(*first); err != nil {
+		return fmt.Errorf("-first: %w", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -123,6 +129,14 @@ func choose(opt *options, rooms, tests, only string) error {
 	}
 	opt.only = re
 	return nil
+}
+
+// order puts those that -first names before the others.
+func (o options) order(m *mutant) int {
+	if o.first == nil || o.first.MatchString(m.about()) {
+		return 0
+	}
+	return 1
 }
 
 func work(ctx context.Context, opt options, list, report bool) error {

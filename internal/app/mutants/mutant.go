@@ -40,6 +40,11 @@ func (m *mutant) name(seen map[string]int) {
 	m.Key = hex.EncodeToString(sum[:4])
 }
 
+// about is what -only and -first look at.
+func (m *mutant) about() string {
+	return strings.Join([]string{m.Room, m.File, m.Func, m.Op, m.Key}, " ")
+}
+
 func (m *mutant) String() string {
 	return fmt.Sprintf("%s %s/%s:%d %s: %s: %s → %s", m.Key, m.Room, m.File, m.Line, m.Func, m.Op, short(m.Was), short(m.Now))
 }

@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // house is the module, with the rooms that are to be broken read and type-checked.
@@ -157,7 +156,7 @@ func (h *house) find(only interface{ MatchString(string) bool }) []*mutant {
 			}
 			for _, m := range f.list {
 				m.name(seen)
-				if only.MatchString(strings.Join([]string{m.Room, m.File, m.Func, m.Op, m.Key}, " ")) {
+				if only.MatchString(m.about()) {
 					all = append(all, m)
 				}
 			}

@@ -26,6 +26,7 @@ func (w *woven) try(ctx context.Context, opt options, book *ledger) error {
 	if len(open) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(open, func(a, b *mutant) int { return opt.order(a) - opt.order(b) })
 	chart, err := w.house.chart(ctx)
 	if err != nil {
 		return err
@@ -100,15 +101,15 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 	tests := t.order(m, t.chart.who(t.house, m))
 	spent := 0.0
 	for _, batch := range batches(tests) {
+		batch, r.Partly = affordable(batch, t.house.opt.most.Seconds()-spent, r.Tests == 0)
+		if len(batch) == 0 {
+			break
+		}
 		total, clock := 0.0, 0.0
 		var names []string
 		for _, a := range batch {
 			total, clock = total+a.Seconds, clock+a.Clock
 			names = append(names, a.pattern())
-		}
-		if spent > 0 && spent+total > t.house.opt.most.Seconds() {
-			r.Partly = true
-			break
 		}
 		spent += total
 		r.Outcome = survived
@@ -117,9 +118,13 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
 		t.remember(m, batch, out.test)
+		if !out.failed && r.Partly {
+			break
+		}
 		if !out.failed {
 			continue
 		}
+		r.Partly = false
 		r.Outcome, r.By, r.Why = killed, out.test, out.why
 		if out.late {
 			r.Outcome = timeout
@@ -127,6 +132,17 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		break
 	}
 	return r
+}
+
+// affordable are the tests at the head of a batch that cost no more than is left, at least one when
+// nobody was asked yet; and whether some are left out.
+func affordable(batch []*asked, left float64, first bool) ([]*asked, bool) {
+	for i, a := range batch {
+		if left -= a.Seconds; left < 0 && (i > 0 || !first) {
+			return batch[:i], true
+		}
+	}
+	return batch, false
 }
 
 func (t *trial) remember(m *mutant, batch []*asked, name string) {
