@@ -28,7 +28,9 @@ func (f *finder) declaration(d ast.Decl) {
 			return
 		}
 		f.fn = functionName(d)
+		made := len(f.list)
 		f.walk(d.Body)
+		f.decided(d.Body, f.list[made:])
 	case *ast.GenDecl:
 		if d.Tok != token.VAR && d.Tok != token.CONST {
 			return
@@ -139,6 +141,29 @@ func (f *finder) walk(root ast.Node) {
 			}
 		case *ast.Ident:
 			f.identifier(n, stack)
+		}
+		return true
+	})
+}
+
+// decided tells the mutants of a condition what it decides about: a test that goes there, or not, is
+// the one that may notice.
+func (f *finder) decided(body ast.Node, mutants []*mutant) {
+	mark := func(from, to, inside token.Pos) {
+		for _, m := range mutants {
+			if m.from >= f.offset(from) && m.to <= f.offset(to) {
+				m.decides = f.offset(inside)
+			}
+		}
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.IfStmt:
+			mark(n.Cond.Pos(), n.Cond.End(), n.Body.Lbrace+1)
+		case *ast.CaseClause:
+			if len(n.List) > 0 && len(n.Body) > 0 {
+				mark(n.List[0].Pos(), n.List[len(n.List)-1].End(), n.Body[0].Pos())
+			}
 		}
 		return true
 	})

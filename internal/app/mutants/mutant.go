@@ -31,6 +31,7 @@ type mutant struct {
 	from, to int            // offsets in the file
 	with     string
 	reach    int // the offset whose coverage counts, 0 for from
+	decides  int // the offset of what its condition decides about, 0 when it is in none
 }
 
 func (m *mutant) name(seen map[string]int) {

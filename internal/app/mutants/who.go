@@ -21,14 +21,7 @@ func (c *chart) who(h *house, m *mutant) []*asked {
 	pos := at(offset)
 	var want []int
 	if m.spec == nil {
-		best := -1
-		for _, i := range c.byFile[file] {
-			b := c.Blocks[i]
-			if !before(pos, b.From) && before(pos, b.To) && (best < 0 || before(c.Blocks[best].From, b.From)) {
-				best = i
-			}
-		}
-		if best >= 0 {
+		if best := c.innermost(file, pos); best >= 0 {
 			want = []int{best}
 		} else {
 			from, to := tf.Position(m.decl.Pos()), tf.Position(m.decl.End())
@@ -54,6 +47,30 @@ func (c *chart) who(h *house, m *mutant) []*asked {
 		}
 	}
 	return tests
+}
+
+// innermost is the block around a place, -1 when none is.
+func (c *chart) innermost(file string, pos [2]int) int {
+	best := -1
+	for _, i := range c.byFile[file] {
+		b := c.Blocks[i]
+		if !before(pos, b.From) && before(pos, b.To) && (best < 0 || before(c.Blocks[best].From, b.From)) {
+			best = i
+		}
+	}
+	return best
+}
+
+// sees returns whether a test goes where the condition of a mutant decides, or, for one that always
+// holds, also where it does not: those that can notice.
+func (c *chart) sees(h *house, m *mutant) func(*asked) bool {
+	if m.decides == 0 {
+		return func(*asked) bool { return false }
+	}
+	tf := h.fset.File(m.source.tree.FileStart)
+	p := tf.Position(tf.Pos(m.decides))
+	block := c.innermost(m.room.path+"/"+m.File, [2]int{p.Line, p.Column})
+	return func(a *asked) bool { return a.hit[block] != (m.Op == "condition always") }
 }
 
 // users returns the blocks of the functions that use a variable or constant; of all in its room when
