@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// recall begins with what is known of an earlier run.
+// recall begins with what is known of an earlier run: who objected, and that the others did not.
 func (t *trial) recall(book *ledger) {
 	for _, r := range book.known {
 		for _, a := range t.chart.Tests {
+			t.asks[a] += 0.5
 			if r.By != "" && (a.Name == r.By || strings.HasPrefix(a.Name, r.By+"/")) {
 				t.kills[a]++
-				t.asks[a] += 2
 			}
 		}
 	}

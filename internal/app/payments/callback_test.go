@@ -92,6 +92,13 @@ func TestCallback_Malformed(t *testing.T) {
 		if home, err := w.Callback(t.Context(), payments.CallbackInput{Gateway: "gardeshpay", Token: stray, Values: bad}); home != "" || !errors.Is(err, checkout.NotFound) {
 			t.Errorf("of an attempt that is not here: home %q, %v", home, err)
 		}
+		if n := w.strays(); n != 0 {
+			t.Errorf("%d callbacks that could not be read are kept for an attempt that is not here", n)
+		}
+		home, err := w.CallbackHome(t.Context(), "gardeshpay", stray)
+		if e, ok := errors.AsType[*checkout.Error](err); home != "" || !ok || e.Key != "error.not_found" || !errors.Is(err, checkout.NotFound) {
+			t.Errorf("its way back is %q, %v", home, err)
+		}
 		if home, err := w.CallbackHome(t.Context(), "gardeshpay", a.CallbackToken); err != nil || home != inv.Token {
 			t.Errorf("the way back is %q, %v", home, err)
 		}
@@ -176,6 +183,77 @@ func TestCallback_ContradictionIsNamed(t *testing.T) {
 		w.mustBack(ins, "2222")
 		if at := w.attempt(ins).ReturnedAt; !at.Equal(was) {
 			t.Errorf("came back at %v, for the first time at %v", at, was)
+		}
+	})
+}
+
+// TestCallback_LateIsOnlyKept: on an attempt that is settled, a further reference is an event and
+// nothing else: it is not asked about, and it is not held back from an attempt to which it belongs.
+func TestCallback_LateIsOnlyKept(t *testing.T) {
+	settled := map[string]func(w *world, inv checkout.Invoice, a checkout.Attempt){
+		"paid": func(w *world, _ checkout.Invoice, a checkout.Attempt) { w.mustBack(a, "8001") },
+		"needs_review": func(w *world, _ checkout.Invoice, a checkout.Attempt) {
+			w.ins.say("8001", gateways.Answer{Outcome: gateways.Review, Code: "amount_mismatch", Sent: true, Status: 200})
+			w.mustBack(a, "8001")
+		},
+		"unclaimed": func(w *world, inv checkout.Invoice, a checkout.Attempt) {
+			if _, _, err := w.CancelInvoice(w.Context(), w.scope, inv.ID, checkout.Actor{}, nil); err != nil {
+				w.Fatal(err)
+			}
+			w.mustBack(a, "8001")
+		},
+		"failed": func(w *world, inv checkout.Invoice, a checkout.Attempt) { // by a person
+			w.ins.say("8001", gateways.Answer{Outcome: gateways.Review, Code: "amount_mismatch", Sent: true, Status: 200})
+			w.mustBack(a, "8001")
+			if _, _, err := w.ResolveAttempt(w.Context(), w.scope, a.ID, payments.Resolution{Outcome: "failed", Note: "n"}, checkout.Actor{}, nil); err != nil {
+				w.Fatal(err)
+			}
+		},
+	}
+	for status, settle := range settled {
+		t.Run(status, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv, other := w.invoice(1_500_000), w.invoice(1_500_000)
+				a := w.start(inv, "ghesta")
+				settle(w, inv, a)
+				w.spawned.Wait()
+				was, state, asked, events := w.attempt(a), w.status(inv), w.ins.asked(), len(w.types(inv))
+				if string(was.Status) != status {
+					t.Fatalf("attempt is %s", was.Status)
+				}
+				w.mustBack(a, "8002")
+				w.spawned.Wait()
+				is := w.attempt(a)
+				if is.Status != was.Status || is.TrackingNumber != was.TrackingNumber || w.status(inv) != state || w.ins.asked() != asked {
+					t.Errorf("%s %s became %s %s, the invoice %s, asked %d more times", was.Status, was.TrackingNumber, is.Status, is.TrackingNumber, w.status(inv), w.ins.asked()-asked)
+				}
+				if e := w.last(inv); len(w.types(inv)) != events+1 || e.Type != checkout.EventCallbackReceived || e.Data != `{"late":true,"tracking_number":"8002"}` {
+					t.Errorf("%d events more, the last %s %s", len(w.types(inv))-events, e.Type, e.Data)
+				}
+				b := w.start(other, "ghesta")
+				w.mustBack(b, "8002")
+				w.want(other, checkout.InvoicePaid, b, checkout.AttemptPaid)
+			})
+		})
+	}
+}
+
+// TestCallback_ReturnedOnce: an attempt comes back once, however many references it brings.
+func TestCallback_ReturnedOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a, b := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+		w.card.say("8001", silence())
+		w.mustBack(a, "8001")
+		w.mustBack(a, "8002") // while the first is asked
+		w.mustBack(b, "8003") // waits
+		w.mustBack(b, "8004") // waits too
+		if n := count(w.types(inv), checkout.EventAttemptReturned); n != 2 {
+			t.Errorf("two attempts came back %d times: %v", n, w.types(inv))
+		}
+		w.want(inv, checkout.InvoiceProcessing, b, checkout.AttemptReturned)
+		if got := w.attempt(b); got.TrackingNumber != "8003" {
+			t.Errorf("waits with %s", got.TrackingNumber)
 		}
 	})
 }

@@ -366,13 +366,15 @@ func TestReference_BothAtOnce(t *testing.T) {
 func TestReference_YieldsAfterHardRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer gateways.Answer
-		named  bool
+		named  string
 		want   checkout.AttemptStatus
 	}{
-		"hard, named":   {refusal("44", false, true), true, checkout.AttemptPaid},
-		"hard, unnamed": {refusal("44", false, true), false, checkout.AttemptNeedsReview},
-		"soft, named":   {refusal("12", true, false), true, checkout.AttemptNeedsReview},
-		"plain, named":  {refusal("4", false, false), true, checkout.AttemptNeedsReview},
+		"hard, named":         {refusal("44", false, true), "clientrefid", checkout.AttemptPaid},
+		"hard, named by code": {refusal("44", false, true), "code", checkout.AttemptPaid},
+		"hard, unnamed":       {refusal("44", false, true), "", checkout.AttemptNeedsReview},
+		"soft, named":         {refusal("12", true, false), "clientrefid", checkout.AttemptNeedsReview},
+		"soft, named by code": {refusal("12", true, false), "code", checkout.AttemptNeedsReview},
+		"plain, named":        {refusal("4", false, false), "clientrefid", checkout.AttemptNeedsReview},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
@@ -382,8 +384,8 @@ func TestReference_YieldsAfterHardRefusals(t *testing.T) {
 				w.mustBack(a, "7777") // a stranger guesses a reference before its owner returns
 				w.ins.say("7777", paid("7777"))
 				values := url.Values{"refid": {"7777"}}
-				if c.named {
-					values.Set("clientrefid", b.OurNumber)
+				if c.named != "" {
+					values.Set(c.named, map[string]string{"clientrefid": b.OurNumber, "code": b.GatewayToken}[c.named])
 				}
 				if err := w.claim(b, values); err != nil {
 					t.Fatal(err)
@@ -578,6 +580,9 @@ func TestCallback_UnknownAndForeignTokens(t *testing.T) {
 			t.Errorf("another gateway's address: %v", err)
 		}
 		w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptRedirected)
+		if n := w.strays(); n != 0 { // they are not ours: anybody could fill the books
+			t.Errorf("%d callbacks under tokens that we never made are kept", n)
+		}
 	})
 }
 
