@@ -26,16 +26,16 @@ WHERE id = $2 AND status = 'paid' AND amount_refunded_rial <= amount_rial - $1`,
 	return nil
 }
 
-// RefundsOfInvoice lists an invoice's refunds, newest first, those before id ("" for the first page).
-// An id begins with the moment it was made at.
-func (tx *Tx) RefundsOfInvoice(invoiceID, before string, limit int) ([]checkout.Refund, error) {
+// RefundsOfInvoice lists an invoice's refunds, newest first, those before the one that made the sum
+// before (0 for the first page).
+func (tx *Tx) RefundsOfInvoice(invoiceID string, before money.Rial, limit int) ([]checkout.Refund, error) {
 	w := where{}
 	w.add("r.invoice_id = ?", invoiceID)
-	if before != "" {
-		w.add("r.id < ?", before)
+	if before > 0 {
+		w.add("r.refunded_rial < ?", int64(before))
 	}
 	rows, err := tx.query(`SELECT r.id, r.invoice_id, i.live, r.amount_rial, r.refunded_rial, r.reason, r.actor, r.created_at_ms
-FROM refunds r JOIN invoices i ON i.id = r.invoice_id`+w.sql()+` ORDER BY r.id DESC`+w.limit(limit), w.args...)
+FROM refunds r JOIN invoices i ON i.id = r.invoice_id`+w.sql()+` ORDER BY r.refunded_rial DESC`+w.limit(limit), w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list refunds: %w", err)
 	}

@@ -99,7 +99,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertRefund": func(tx *db.Tx) error {
 			return tx.InsertRefund(&checkout.Refund{ID: "rfd_2", InvoiceID: s.paid.ID, Amount: 1, Refunded: 1, CreatedAt: moneyTime})
 		},
-		"RefundsOfInvoice": func(tx *db.Tx) error { return one(tx.RefundsOfInvoice(s.paid.ID, "", 9)) },
+		"RefundsOfInvoice": func(tx *db.Tx) error { return one(tx.RefundsOfInvoice(s.paid.ID, 0, 9)) },
 		"PutIdempotency": func(tx *db.Tx) error {
 			return one(tx.PutIdempotency(db.Idempotency{MerchantID: pottery, Key: "other"}))
 		},

@@ -20,7 +20,7 @@ func (a *API) eventRoutes() []route {
 				OperationID: "listEvents", Method: http.MethodGet, Path: "/events", Tags: []string{tagEvents},
 				Summary: "List all events",
 				Description: "What happened to all of your invoices, newest first. With `after` you read forward: keep the id of the last event that you have dealt with, and ask for those behind it. " +
-					"That is how a shop that cannot receive webhooks hears of everything: events stand in the order in which they were stored for good, so none can turn up in front of one that you have seen.",
+					"That is how a shop that cannot receive webhooks hears of everything: an event gets its place in this list once, after it was stored for good, so none can turn up in front of one that you have seen here.",
 				Parameters: append([]*huma.Param{after}, paging()...),
 			}, status: http.StatusOK, says: "One page.", gives: of[page[wire.Event]](examplePage(exampleEvent())),
 			errors: []int{422},

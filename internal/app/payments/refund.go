@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
@@ -73,7 +74,15 @@ func (e *Engine) refund(tx *db.Tx, sc Scope, id string, in Refunding, by checkou
 // InvoiceRefunds lists an invoice's refunds, newest first. Errors: NotFound, Invalid.
 func (e *Engine) InvoiceRefunds(ctx context.Context, sc Scope, id, cur string, limit int) ([]checkout.Refund, string, error) {
 	v := verdict{}
-	_, before := v.page(limit, cur)
+	v.limit(limit)
+	var before int64
+	if cur != "" {
+		n, err := strconv.ParseInt(cur, 10, 64)
+		if err != nil || n < 1 {
+			v.wrong("cursor", "broken_cursor")
+		}
+		before = n
+	}
 	if err := v.err(); err != nil {
 		return nil, "", err
 	}
@@ -83,12 +92,11 @@ func (e *Engine) InvoiceRefunds(ctx context.Context, sc Scope, id, cur string, l
 			return err
 		}
 		var err error
-		list, err = tx.RefundsOfInvoice(id, before, limit+1)
+		list, err = tx.RefundsOfInvoice(id, money.Rial(before), limit+1)
 		return err
 	})
 	if err != nil || len(list) <= limit {
 		return list, "", notFound(err)
 	}
-	last := &list[limit-1]
-	return list[:limit], cursor(last.CreatedAt, last.ID), nil
+	return list[:limit], strconv.FormatInt(int64(list[limit-1].Refunded), 10), nil
 }

@@ -5,12 +5,12 @@ CREATE TABLE refunds (
   invoice_id    TEXT   NOT NULL REFERENCES invoices (id),
   id            TEXT   NOT NULL,
   amount_rial   BIGINT NOT NULL CHECK (amount_rial > 0),
-  -- The invoice's sum with this one.
+  -- The invoice's sum with this one: it only grows, so it is also the order in which they came.
   refunded_rial BIGINT NOT NULL CHECK (refunded_rial >= amount_rial),
   reason        TEXT   NOT NULL DEFAULT '',
   actor         TEXT   NOT NULL,
   created_at_ms BIGINT NOT NULL,
-  PRIMARY KEY (invoice_id, id)
+  PRIMARY KEY (invoice_id, refunded_rial)
 ) WITHOUT ROWID;
 
 -- A merchant in one mode: a small number for it, since it stands in many rows, and the last place
