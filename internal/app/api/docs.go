@@ -60,6 +60,7 @@ const docsPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'
 // docsView is what the page shows.
 type docsView struct {
 	Title, Base, Text string
+	Samples           []docsSample
 	Sections          []docsSection
 	Kinds             []docsKind
 }
@@ -90,6 +91,10 @@ type docsKind struct {
 
 func (a *API) renderDocs(doc *huma.OpenAPI) ([]byte, error) {
 	view := docsView{Title: doc.Info.Title, Base: a.BaseURL + Prefix, Text: plain(doc.Info.Description)}
+	var err error
+	if view.Samples, err = docsSamples(); err != nil {
+		return nil, err
+	}
 	for _, tag := range doc.Tags {
 		s := docsSection{Name: tag.Name, ID: strings.ToLower(tag.Name), Text: tag.Description}
 		for i := range a.routes {

@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -395,6 +398,30 @@ func TestLostPaths(t *testing.T) {
 		var p map[string]any
 		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil || p["status"] != float64(tt.status) || p["detail"] == "" {
 			t.Errorf("%s %s: %s", tt.method, tt.path, rec.Body)
+		}
+	}
+}
+
+// TestOpenAPI_Valid holds the document against two validators that know nothing of us, where .ci/run
+// has installed them (CHECKOUT_TEST_OPENAPI is a folder of node modules).
+func TestOpenAPI_Valid(t *testing.T) {
+	modules := os.Getenv("CHECKOUT_TEST_OPENAPI")
+	if modules == "" {
+		t.Skip("CHECKOUT_TEST_OPENAPI is not set")
+	}
+	file := filepath.Join(t.TempDir(), "openapi.json")
+	if err := os.WriteFile(file, fetch(t, shelf(t), http.MethodGet, "/api/v1/openapi.json").Body.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range [][]string{
+		{"@seriousme/openapi-schema-validator/bin/validate-api-cli.js", file},
+		{"@redocly/cli/bin/cli.js", "lint", "--extends=spec", file},
+	} {
+		run[0] = filepath.Join(modules, run[0])
+		cmd := exec.CommandContext(t.Context(), "node", run...)
+		cmd.Env = append(os.Environ(), "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "CI=true")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", run[0], err, out)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"dargah/internal/app/payments"
+	"dargah/internal/db/dbtest"
 )
 
 const linkDocs = "../../../docs/links.md"
@@ -90,11 +91,11 @@ func TestLinks_ProgramsOfTheDocs(t *testing.T) {
 			}
 			program, err := exec.LookPath(run[0])
 			if err != nil {
-				t.Skip("there is no " + run[0] + " here")
+				dbtest.Missing(t, "languages", "there is no "+run[0]+" here")
 			}
 			if language == "bash" {
 				if _, err := exec.LookPath("openssl"); err != nil {
-					t.Skip("there is no openssl here")
+					dbtest.Missing(t, "languages", "there is no openssl here")
 				}
 			}
 			file := filepath.Join(t.TempDir(), "link."+language)

@@ -1,0 +1,2 @@
+curl -sS "$CHECKOUT_URL/api/v1/invoices/$1" \
+  -H "Authorization: Bearer $CHECKOUT_KEY"
