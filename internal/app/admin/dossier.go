@@ -76,7 +76,7 @@ func (a *Admin) read(ctx context.Context, v *visit, id string) (*dossier, error)
 		if d.events, err = tx.EventsOfInvoice(id, 0, maxEvents); err != nil {
 			return err
 		}
-		if d.refunds, err = tx.RefundsOfInvoice(id, "", 100); err != nil {
+		if d.refunds, err = tx.RefundsOfInvoice(id, 0, 100); err != nil {
 			return err
 		}
 		if d.notes, err = tx.NotesOfInvoice(id); err != nil {
