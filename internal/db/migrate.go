@@ -136,7 +136,7 @@ func settleSchema(ctx context.Context, t target, opts Options) (err error) {
 
 func openForSchema(t target) (*sql.DB, error) {
 	if t.engine == PostgreSQL {
-		return openPostgresPool(t.url, 2)
+		return openPostgresPool(t.url, 2, settlePostgres)
 	}
 	pool, err := sql.Open("sqlite", t.sqliteDSN())
 	if err != nil {

@@ -34,7 +34,8 @@ type pgEngine struct {
 
 var errTooSlow = errors.New("the transaction took too long")
 
-func openPostgresPool(url string, connections int) (*sql.DB, error) {
+// openPostgresPool opens connections on demand; look comes before each is used for the first time.
+func openPostgresPool(url string, connections int, look func(context.Context, *pgx.Conn) error) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("database URL: not a valid postgres:// URL") // err would show the password
@@ -42,7 +43,7 @@ func openPostgresPool(url string, connections int) (*sql.DB, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "checkout"
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(settlePostgres))
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(look))
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -69,7 +70,7 @@ func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func openPostgres(ctx context.Context, db *DB) (*pgEngine, error) {
-	pool, err := openPostgresPool(db.target.url, pgConnections)
+	pool, err := openPostgresPool(db.target.url, pgConnections, db.lookAtHistory(db.here != nil))
 	if err != nil {
 		return nil, err
 	}

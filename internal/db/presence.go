@@ -32,7 +32,7 @@ type presence struct {
 }
 
 func openPresence(ctx context.Context, db *DB) (*presence, error) {
-	pool, err := openPostgresPool(db.target.url, 1)
+	pool, err := openPostgresPool(db.target.url, 1, settlePostgres)
 	if err != nil {
 		return nil, err
 	}

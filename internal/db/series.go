@@ -14,15 +14,22 @@ var firstSeries = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 // givenOut are the counters of what must never be given out twice: numbers on paper, places that programs read on
 // from. perSecond is how many would have to be given out in each second between two restores for those
 // of the second one to meet those of the first.
-var givenOut = []struct {
-	table, column string
-	perSecond     int64
-	begin         string // a statement; %d is the last one given out
-}{
+var givenOut = []counter{
 	{"invoice_numbers", "last_number", 100, `INSERT INTO invoice_numbers (merchant_id, live, last_number)
 SELECT m.id, l.live, %d FROM merchants m, (SELECT 0 AS live UNION ALL SELECT 1) l WHERE true
 ON CONFLICT (merchant_id, live) DO UPDATE SET last_number = excluded.last_number`},
 	{"feeds", "last_position", 1000, `UPDATE feeds SET last_position = %d`},
+}
+
+type counter struct {
+	table, column string
+	perSecond     int64
+	begin         string // a statement; %d is the last one given out
+}
+
+// first is where a series that begins now begins.
+func (c counter) first(now time.Time) int64 {
+	return int64(now.Sub(firstSeries)/time.Second) * c.perSecond
 }
 
 // newSeries lets counters begin where nothing can have been given out: a backup does not know what was
@@ -38,7 +45,7 @@ func newSeries(ctx context.Context, t target, beside *end, now time.Time) (numbe
 	defer e.close()
 	lines := []string{"BEGIN IMMEDIATE"}
 	for i, c := range givenOut {
-		last := int64(now.Sub(firstSeries)/time.Second) * c.perSecond
+		last := c.first(now)
 		for _, known := range []*end{e, beside} {
 			n, err := known.largest(ctx, c.table, c.column)
 			if err != nil {

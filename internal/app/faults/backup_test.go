@@ -66,6 +66,91 @@ func (h *house) asked(gateway string) (inv invoice, back comeback, g *gate) {
 	return inv, back, g
 }
 
+// past is a shop at a moment, and what happens after it.
+type past struct {
+	// What a backup of the moment, or a standby that was cut off, knows.
+	before, away, idle, asked invoice
+	awayBack, askedBack       comeback
+	gate                      *gate // the bank has processed the verify of asked, and does not answer yet
+	// What it does not.
+	lost               invoice
+	idleBack, lostBack comeback
+}
+
+// known brings a shop to the moment: one has paid, one is at the bank, one has done nothing, one is being
+// verified.
+func (h *house) known(gateway string) *past {
+	h.Helper()
+	p := &past{before: h.invoice()}
+	h.mustTake(h.paidAt(p.before, gateway))
+	h.untilStatus(p.before, "paid")
+	p.away = h.invoice()
+	p.awayBack = h.paidAt(p.away, gateway)
+	p.idle = h.invoice()
+	p.asked, p.askedBack, p.gate = h.asked(gateway)
+	return p
+}
+
+// unknown is what happens after it: all of them pay, and one who came later.
+func (h *house) unknown(p *past, gateway string) {
+	h.Helper()
+	p.gate.open()
+	h.paidOnce(p.asked, p.askedBack.reference)
+	h.mustTake(p.awayBack)
+	h.untilStatus(p.away, "paid")
+	p.idleBack = h.paidAt(p.idle, gateway)
+	h.mustTake(p.idleBack)
+	h.untilStatus(p.idle, "paid")
+	p.lost = h.invoice()
+	p.lostBack = h.paidAt(p.lost, gateway)
+	h.mustTake(p.lostBack)
+	h.untilStatus(p.lost, "paid")
+	h.oracle()
+}
+
+// goesOn holds what must be true when the moment is all that is left. It returns the first number that
+// was given out again.
+func (h *house) goesOn(p *past, gateway string) int64 {
+	h.Helper()
+	h.paidOnceBut(p.asked, p.askedBack.reference, p.idleBack, p.lostBack, p.awayBack) // nobody came back to it
+	h.want(p.before, "paid", "paid")
+	h.want(p.away, "open", "redirected")
+	h.mustTake(p.awayBack)
+	if gateway == "gardeshpay" { // whose answer names our own number and amount
+		h.untilStatus(p.away, "paid")
+	} else {
+		h.untilStatus(p.away, "review")
+		h.want(p.away, "review", "needs_review")
+	}
+	for _, back := range []comeback{p.idleBack, p.lostBack, p.idleBack} {
+		if r, err := h.take(back); err != nil || r.status != http.StatusNotFound {
+			h.Errorf("a way back to an attempt that is in no book: %v, %v", r, err)
+		}
+	}
+	if n := h.strays(); n != 2 {
+		h.Errorf("%d stray callbacks are kept for a person, want 2", n)
+	}
+	if r := h.get(p.lost.PaymentURL); r.status != http.StatusNotFound {
+		h.Errorf("the link of an invoice that is in no book: %v", r)
+	}
+	after := h.invoice()
+	n := after.numbered(h)
+	if n <= p.lost.numbered(h) {
+		h.Errorf("number %d comes after %s", n, p.lost.Number)
+	}
+	h.mustTake(h.paidAt(after, gateway))
+	h.untilStatus(after, "paid")
+	numbers := map[string]bool{}
+	for _, p := range h.bank.sim.Ledger().Payments {
+		if numbers[p.Number] {
+			h.Errorf("the bank knows number %s twice", p.Number)
+		}
+		numbers[p.Number] = true
+	}
+	h.oracle(p.idleBack, p.lostBack)
+	return n
+}
+
 // TestF34_RestoreIntoThePast: a backup is put back that does not know what happened since. What was
 // being verified is asked about again; who comes back is verified, and the bank's "already verified"
 // counts where it proves that it was us, otherwise a person has it; who comes back with an attempt
@@ -74,29 +159,9 @@ func TestF34_RestoreIntoThePast(t *testing.T) {
 	onBoth(t, func(t *testing.T, url, gateway string) {
 		h := newHouse(t, url)
 		h.boot()
-		before := h.invoice()
-		h.mustTake(h.paidAt(before, gateway))
-		h.untilStatus(before, "paid")
-		away := h.invoice()
-		awayBack := h.paidAt(away, gateway)
-		idle := h.invoice()
-		asked, askedBack, g := h.asked(gateway)
-
+		p := h.known(gateway)
 		file := h.backup()
-
-		g.open()
-		h.paidOnce(asked, askedBack.reference)
-		h.mustTake(awayBack)
-		h.untilStatus(away, "paid")
-		idleBack := h.paidAt(idle, gateway)
-		h.mustTake(idleBack)
-		h.untilStatus(idle, "paid")
-		lost := h.invoice()
-		lostBack := h.paidAt(lost, gateway)
-		h.mustTake(lostBack)
-		h.untilStatus(lost, "paid")
-		h.oracle()
-
+		h.unknown(p, gateway)
 		refused := h.launch(nil, "restore", "--force", file)
 		<-refused.ended
 		if refused.err == nil || !strings.Contains(refused.said.String(), "another server is running") {
@@ -112,42 +177,9 @@ func TestF34_RestoreIntoThePast(t *testing.T) {
 			t.Errorf("%d histories are back", said.Chains)
 		}
 		h.boot()
-
-		h.paidOnceBut(asked, askedBack.reference, idleBack, lostBack, awayBack) // nobody came back to it
-		h.want(before, "paid", "paid")
-		h.want(away, "open", "redirected")
-		h.mustTake(awayBack)
-		if gateway == "gardeshpay" { // whose answer names our own number and amount
-			h.untilStatus(away, "paid")
-		} else {
-			h.untilStatus(away, "review")
-			h.want(away, "review", "needs_review")
+		if n := h.goesOn(p, gateway); n != said.NumbersFrom {
+			t.Errorf("numbers begin with %d, said was %d", n, said.NumbersFrom)
 		}
-		for _, back := range []comeback{idleBack, lostBack, idleBack} {
-			if r, err := h.take(back); err != nil || r.status != http.StatusNotFound {
-				t.Errorf("a way back to an attempt that is in no book: %v, %v", r, err)
-			}
-		}
-		if n := h.strays(); n != 2 {
-			t.Errorf("%d stray callbacks are kept for a person, want 2", n)
-		}
-		if r := h.get(lost.PaymentURL); r.status != http.StatusNotFound {
-			t.Errorf("the link of an invoice that is in no book: %v", r)
-		}
-		after := h.invoice()
-		if n := after.numbered(t); n <= lost.numbered(t) || n != said.NumbersFrom {
-			t.Errorf("number %d comes after %d, said was %d", n, lost.numbered(t), said.NumbersFrom)
-		}
-		h.mustTake(h.paidAt(after, gateway))
-		h.untilStatus(after, "paid")
-		numbers := map[string]bool{}
-		for _, p := range h.bank.sim.Ledger().Payments {
-			if numbers[p.Number] {
-				t.Errorf("the bank knows number %s twice", p.Number)
-			}
-			numbers[p.Number] = true
-		}
-		h.oracle(idleBack, lostBack)
 		h.stop()
 		lawful(t, url)
 	})

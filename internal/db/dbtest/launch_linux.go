@@ -23,7 +23,7 @@ wait $pg`
 
 // launch makes a cluster and starts its server on a loopback port.
 func launch(bin string) (base, missing string, err error) {
-	credential, err := unprivileged()
+	credential, err := Unprivileged()
 	if err != nil {
 		return "", err.Error(), nil
 	}
@@ -70,8 +70,8 @@ func launch(bin string) (base, missing string, err error) {
 	return fmt.Sprintf("postgres://checkout@127.0.0.1:%d/postgres?sslmode=disable", port), "", nil
 }
 
-// unprivileged picks the user to run as: PostgreSQL refuses root.
-func unprivileged() (*syscall.Credential, error) {
+// Unprivileged picks the user to run as: PostgreSQL refuses root.
+func Unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}

@@ -92,7 +92,7 @@ func (s *server) url(name string) string {
 func startServer() *server {
 	s := &server{base: os.Getenv(ServerEnv), prefix: fmt.Sprintf("checkout_test_%d_", os.Getpid())}
 	if s.base == "" {
-		bin := postgresPrograms()
+		bin := Programs()
 		if bin == "" {
 			s.missing = "no initdb and postgres in PATH or /usr/lib/postgresql/*/bin, and no " + ServerEnv
 			return s
@@ -119,8 +119,8 @@ func startServer() *server {
 	return s
 }
 
-// postgresPrograms finds the newest directory with both programs.
-func postgresPrograms() string {
+// Programs finds the newest directory with both programs.
+func Programs() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.Sort(found)
 	slices.Reverse(found)
