@@ -141,7 +141,9 @@ func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
 }
 
 // withdraw takes back the intent of a call that was certainly not made: otherwise the next process
-// would take it for a lost answer, and believe a 15 that is another's (CONTRACT §6.5).
+// would take it for a lost answer, and believe a 15 that is another's (CONTRACT §6.5). Only ours: when
+// it is not known whether our transaction was committed, the same claim may have come to another
+// process meanwhile, whose call is out.
 func (e *Engine) withdraw(ctx context.Context, seat *asking) error {
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
 		s, err := e.begin(tx, seat.attempt.InvoiceID, checkout.Actor{})
@@ -157,6 +159,13 @@ func (e *Engine) withdraw(ctx context.Context, seat *asking) error {
 		}
 		if !r.Open || r.Asks != seat.ref.Asks || r.Status != checkout.ReferenceAsking {
 			return nil
+		}
+		job, err := tx.Job(JobVerify, verifyKey(r))
+		if errors.Is(err, checkout.NotFound) || err == nil && job.Payload != seat.mark {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		r.Open = false
 		r.Asks--

@@ -337,3 +337,76 @@ func TestStray_OneTokenLeavesAFew(t *testing.T) {
 		}
 	})
 }
+
+// breaks is a store whose connection breaks at the first commit, which is lost; meanwhile somebody
+// else has his way.
+type breaks struct {
+	payments.Store
+	once      sync.Once
+	meanwhile func()
+}
+
+func (b *breaks) Update(ctx context.Context, fn func(*db.Tx) error) (err error) {
+	lost := false
+	b.once.Do(func() {
+		lost = true
+		undone := errors.New("undone")
+		if err = b.Store.Update(ctx, func(tx *db.Tx) error { return errors.Join(fn(tx), undone) }); errors.Is(err, undone) {
+			err = db.ErrOutcomeUnknown
+		}
+		b.meanwhile()
+	})
+	if lost {
+		return err
+	}
+	return b.Store.Update(ctx, fn)
+}
+
+// TestCallback_WithdrawsOnlyItsOwnIntent: the same return comes to two processes. The first does not know
+// whether its claim was stored (it was not), the second stored it and its call is out. What the first
+// takes back must not be the second's intent: another call would go out beside it, and its lost answer
+// would be nobody's.
+func TestCallback_WithdrawsOnlyItsOwnIntent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		hold := make(chan struct{})
+		w.ins.hold["8001"] = hold
+		other := w.engine()
+		broken := &breaks{Store: w.db, meanwhile: func() {
+			first := w.Engine
+			w.Engine = other
+			go func() { _ = w.back(a, "8001") }()
+			w.until(func() bool { return w.ins.asked() == 1 })
+			w.Engine = first
+		}}
+		o := w.engine().Options
+		o.DB = broken
+		w.Engine = payments.New(o)
+		w.mustBack(a, "8001")
+		worked := make(chan struct{})
+		go func() { w.runDue(); close(worked) }()
+		w.until(func() bool { return w.ins.asked() == 2 || isClosed(worked) })
+		if w.ins.asked() != 1 {
+			t.Errorf("%d calls at once", w.ins.asked())
+		}
+		var r *checkout.Reference
+		err := w.db.View(t.Context(), func(tx *db.Tx) (err error) { r, err = tx.Reference(a.ID, "8001"); return err })
+		if err != nil || !r.Open || r.Asks != 1 {
+			t.Errorf("the call that is out stands as %+v (%v)", r, err)
+		}
+		close(hold)
+		<-worked
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

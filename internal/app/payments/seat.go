@@ -21,6 +21,7 @@ type asking struct {
 	ref     checkout.Reference
 	account *account // nil: it could not be opened, and nothing is sent
 	fence   int64
+	mark    string // on the job of a call that we intended and did not find in the books
 	askedAt time.Time
 }
 
@@ -134,13 +135,13 @@ func (e *Engine) intendNow(s *step, a *checkout.Attempt, r *checkout.Reference) 
 	if err := s.intend(a, r); err != nil {
 		return nil, err
 	}
-	now := s.tx.Now()
-	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), RunAt: now, Due: r.Deadline}, now.Add(Lease))
+	now, mark := s.tx.Now(), checkout.NewToken(e.Random)
+	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), Payload: mark, RunAt: now, Due: r.Deadline}, now.Add(Lease))
 	if err != nil {
 		return nil, err
 	}
 	acc, err := e.today(s, a)
-	return &asking{attempt: *a, ref: *r, account: acc, fence: fence, askedAt: now}, err
+	return &asking{attempt: *a, ref: *r, account: acc, fence: fence, mark: mark, askedAt: now}, err
 }
 
 // today is the account as it is now, nil when its secret cannot be opened: credentials are today's,
