@@ -58,6 +58,13 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertMembership": func(tx *db.Tx) error {
 			return errors.Join(tx.DeleteMembership(user, pottery), tx.InsertMembership(checkout.Membership{UserID: user, MerchantID: pottery, Role: "owner"}))
 		},
+		"Waiting":     func(tx *db.Tx) error { return one(tx.Waiting(pottery, true, 9)) },
+		"AttemptEnds": func(tx *db.Tx) error { return one(tx.AttemptEnds(pottery, true, moneyTime.Add(-time.Hour))) },
+		"CloseStray":  func(tx *db.Tx) error { return tx.CloseStray("str_1") },
+		"PaidBetween": func(tx *db.Tx) error {
+			_, _, err := tx.PaidBetween(pottery, true, moneyTime, moneyTime.Add(time.Hour))
+			return err
+		},
 		"CountWaiting": func(tx *db.Tx) error { return one(tx.CountWaiting(pottery, true)) },
 		"InsertNote": func(tx *db.Tx) error {
 			return tx.InsertNote(db.Note{ID: "nte_2", InvoiceID: s.inv.ID, UserID: user, CreatedAt: moneyTime})

@@ -139,3 +139,9 @@ func (a *Access) Prune(ctx context.Context) error {
 		return errors.Join(tx.PruneTries(), tx.PruneLogins(tx.Now().Add(-loginsKept)))
 	})
 }
+
+// CloseStray takes a callback of an attempt that is not here out of attention. NotFound when it is
+// closed, or none.
+func (a *Access) CloseStray(ctx context.Context, id string) error {
+	return a.DB.Update(ctx, func(tx *db.Tx) error { return tx.CloseStray(id) })
+}

@@ -17,7 +17,6 @@ import (
 
 func accountRoutes() []Route {
 	return []Route{
-		{Method: http.MethodGet, Path: home, Own: true, Right: access.See, handle: (*Admin).first},
 		{Method: http.MethodGet, Path: home + "/account", Own: true, Right: access.See, handle: (*Admin).accountPage},
 		{Method: http.MethodPost, Path: home + "/look", Own: true, Right: access.See, handle: (*Admin).look},
 		{Method: http.MethodPost, Path: home + "/account/sign-out", Own: true, Right: access.See, handle: (*Admin).signOutOther},
@@ -29,13 +28,6 @@ func accountRoutes() []Route {
 }
 
 const accountPath = home + "/account"
-
-func (a *Admin) first(c echo.Context, v *visit) error {
-	if v.right < access.See {
-		return c.Redirect(http.StatusSeeOther, accountPath)
-	}
-	return c.Redirect(http.StatusSeeOther, listPath)
-}
 
 func (a *Admin) accountPage(c echo.Context, v *visit) error {
 	return a.showAccount(c, v, http.StatusOK, "", nil)

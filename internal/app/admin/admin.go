@@ -41,6 +41,7 @@ type Options struct {
 type Admin struct {
 	Options
 	sessions sessions
+	days     days
 	host     string // of the base URL, the name that authenticator apps show
 }
 
@@ -59,7 +60,7 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), accountRoutes(), listRoutes(), dossierRoutes()} {
+	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes()} {
 		list = append(list, part...)
 	}
 	return list

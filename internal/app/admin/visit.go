@@ -184,6 +184,7 @@ func (v *visit) sections() []templates.Section {
 		templates.Section
 		right access.Right
 	}{
+		{templates.Section{Name: "home", Href: home, Icon: "home"}, access.See},
 		{templates.Section{Name: "invoices", Href: listPath, Icon: "invoices"}, access.See},
 		{templates.Section{Name: "account", Href: home + "/account", Icon: "person"}, access.None},
 	} {

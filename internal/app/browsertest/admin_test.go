@@ -33,6 +33,8 @@ func desks(d *demo) []desk {
 			b.fill("#password", "not the password")
 			b.submit("button")
 		}},
+		{name: "home", path: "/admin"},
+		{name: "attention", path: "/admin/attention"},
 		{name: "invoices", path: "/admin/invoices"},
 		{name: "invoices-filtered", path: "/admin/invoices?status=open&range=7d"},
 		{name: "invoices-wrong", path: "/admin/invoices?from=1405/13/40"},
