@@ -30,6 +30,13 @@ type shop struct {
 
 func newShop(b *testing.B) *shop {
 	b.Helper()
+	s, _, _ := newHookedShop(b)
+	return s
+}
+
+// newHookedShop also gives the house itself, which may send webhooks to this machine, and the merchant.
+func newHookedShop(b *testing.B) (s *shop, a *app.App, merchantID string) {
+	b.Helper()
 	bank := httptest.NewServer(bankOf())
 	b.Cleanup(bank.Close)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,13 +46,13 @@ func newShop(b *testing.B) *shop {
 	env := map[string]string{
 		"CHECKOUT_BASE_URL":     "http://" + l.Addr().String(),
 		"CHECKOUT_DATABASE_URL": "sqlite:" + filepath.Join(b.TempDir(), "checkout.db"),
-		"CHECKOUT_SECRET_KEY":   seal.NewKey(),
+		"CHECKOUT_SECRET_KEY":   seal.NewKey(), "CHECKOUT_WEBHOOK_ALLOW": "127.0.0.1",
 	}
 	cfg, err := app.Load(func(name string) string { return env[name] })
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := app.Open(b.Context(), cfg, app.Options{})
+	a, err = app.Open(b.Context(), cfg, app.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -66,7 +73,7 @@ func newShop(b *testing.B) *shop {
 	return &shop{base: env["CHECKOUT_BASE_URL"], key: key, client: &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}}, a, m.ID
 }
 
 // bankOf speaks the card gateway's documented form; whoever comes has paid.
