@@ -31,12 +31,13 @@ var rooms = map[string][]string{
 
 	"internal/app/admin": {"internal/app/payments", "internal/app/access", "internal/app/server", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
-	"internal/app/payments": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
-	"internal/app/worker":   {"internal/db", "internal/app/crash"},
-	"internal/app/webhooks": {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"}, // of gateways only the Redactor
-	"internal/app/mail":     {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
-	"internal/app/access":   {"internal/db", "internal/app/auth", "internal/app/seal"},
-	"internal/app/server":   {"web/templates", "web/static"},
+	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
+	"internal/app/worker":        {"internal/db", "internal/app/crash"},
+	"internal/app/webhooks":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"}, // of gateways only the Redactor
+	"internal/app/mail":          {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
+	"internal/app/mail/mailtest": {},
+	"internal/app/access":        {"internal/db", "internal/app/auth", "internal/app/seal"},
+	"internal/app/server":        {"web/templates", "web/static"},
 
 	"internal/db":            {"internal/app/crash"},
 	"internal/db/dbtest":     {"internal/db"},
@@ -111,6 +112,7 @@ var outside = map[string][]string{
 	"golang.org/x/text":                      {"internal/app/i18n", "internal/app/access"},
 	"golang.org/x/time":                      {"internal/app/server", "internal/app/access"},
 	"golang.org/x/net":                       {"internal/app/server"},
+	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},
 	"github.com/wneessen/go-mail":            {"internal/app/mail"},
 	"rsc.io/qr":                              {"web/templates"},
 }

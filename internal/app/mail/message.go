@@ -35,7 +35,8 @@ func render(ctx context.Context, v templates.Letter) (Rendered, error) {
 // often it is sent: if we die between the server's yes and our own record of it, the second one is
 // known for what it is.
 func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]byte, error) {
-	from := stdmail.Address{Name: v.Brand.Name, Address: r.from.Address}
+	name := display(v.Brand.Name)
+	from := stdmail.Address{Name: name, Address: r.from.Address}
 	if l.MerchantID == "" && r.from.Name != "" {
 		from.Name = r.from.Name
 	}
@@ -47,7 +48,7 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 		options = append(options, gomail.WithDKIM(r.signer))
 	}
 	m := gomail.NewMsg(options...)
-	for _, line := range []string{from.Name, from.Address, l.Recipient, out.Subject, l.ID, r.host(), v.Brand.Name} {
+	for _, line := range []string{from.Name, from.Address, l.Recipient, out.Subject, l.ID, r.host()} {
 		if acts(line) {
 			return nil, errHeader
 		}
@@ -55,7 +56,7 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 	m.FromMailAddress(&from)
 	m.ToMailAddress(&stdmail.Address{Address: l.Recipient})
 	if to := replyTo(l); to != "" {
-		m.ReplyToMailAddress(&stdmail.Address{Name: v.Brand.Name, Address: to})
+		m.ReplyToMailAddress(&stdmail.Address{Name: name, Address: to})
 	}
 	m.Subject(out.Subject)
 	m.SetMessageIDWithValue(l.ID + "@" + r.host())
@@ -74,6 +75,12 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 		return nil, fmt.Errorf("write letter: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// display is a name beside an address. net/mail leaves a backslash in an encoded word as it is, where
+// RFC 2047 forbids it, and strict readers then see no address at all.
+func display(name string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(name, `\`, " ")), " ")
 }
 
 // acts reports whether a text holds what could end a line of a letter's head, or turn its reading.

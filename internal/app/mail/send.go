@@ -73,9 +73,9 @@ func (r *Room) open(ctx context.Context, id string) (*checkout.Letter, links, er
 func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 	now := tx.Now()
 	if !now.Before(l.Until) {
-		l.Status, l.Reason, l.EndedAt = checkout.LetterWithheld, checkout.ReasonTooLate, now
+		closed(l, checkout.LetterWithheld, checkout.ReasonTooLate, now)
 		if l.Tries > 0 {
-			l.Status, l.Reason = checkout.LetterRefused, checkout.ReasonGaveUp
+			closed(l, checkout.LetterRefused, checkout.ReasonGaveUp, now)
 		}
 		return links{}, nil
 	}
@@ -83,7 +83,8 @@ func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 	if l.Sealed != "" {
 		deed, err := r.Box.Open(l.Sealed, checkout.SealedLetter(l.Key))
 		if err != nil {
-			l.Status, l.Reason, l.Answer, l.EndedAt = checkout.LetterRefused, checkout.ReasonBroken, clean(err.Error()), now
+			closed(l, checkout.LetterRefused, checkout.ReasonBroken, now)
+			l.Answer = clean(err.Error())
 			return links{}, nil
 		}
 		to.deed = string(deed)
@@ -100,13 +101,18 @@ func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 		return to, nil
 	}
 	if inv.At(now) != checkout.InvoiceOpen || inv.Customer.Email != l.Recipient {
-		l.Status, l.Reason, l.EndedAt = checkout.LetterWithheld, checkout.ReasonOvertaken, now
+		closed(l, checkout.LetterWithheld, checkout.ReasonOvertaken, now)
 		return links{}, nil
 	}
 	shop := l.Facts.Shop
 	l.Facts.Describe(inv, &checkout.Merchant{})
 	l.Facts.Shop = shop
 	return to, nil
+}
+
+// closed puts down that a letter waits no more.
+func closed(l *checkout.Letter, status checkout.LetterStatus, reason string, at time.Time) {
+	l.Status, l.Reason, l.NextAt, l.EndedAt = status, reason, time.Time{}, at
 }
 
 // adminPath is where the merchant's people go on.
@@ -131,7 +137,8 @@ func (r *Room) try(ctx context.Context, l *checkout.Letter, to links, now time.T
 	message, err := r.compose(ctx, l, to, now)
 	if err != nil {
 		r.Log.Error("letter not written", slog.String("letter", l.ID), slog.String("kind", string(l.Kind)), slog.Any("error", err))
-		l.Status, l.Reason, l.Answer, l.NextAt, l.EndedAt = checkout.LetterRefused, checkout.ReasonBroken, clean(err.Error()), time.Time{}, now
+		closed(l, checkout.LetterRefused, checkout.ReasonBroken, now)
+		l.Answer = clean(err.Error())
 		return
 	}
 	came, answer := r.give(ctx, l.Recipient, message)
@@ -140,11 +147,11 @@ func (r *Room) try(ctx context.Context, l *checkout.Letter, to links, now time.T
 	switch came {
 	case taken:
 		l.Tries++
-		l.Status, l.Reason, l.NextAt, l.EndedAt = checkout.LetterSent, "", time.Time{}, ended
+		closed(l, checkout.LetterSent, "", ended)
 		r.well(ctx)
 	case never:
 		l.Tries++
-		l.Status, l.Reason, l.NextAt, l.EndedAt = checkout.LetterRefused, checkout.ReasonServer, time.Time{}, ended
+		closed(l, checkout.LetterRefused, checkout.ReasonServer, ended)
 		r.well(ctx)
 	case later:
 		l.Tries++

@@ -38,7 +38,7 @@ func read(t testing.TB, raw []byte) (head stdmail.Header, parts map[string]strin
 	}
 	parts = map[string]string{}
 	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
-		p, err := r.NextRawPart()
+		p, err := r.NextPart() // decodes quoted-printable
 		if err == io.EOF {
 			return m.Header, parts
 		}

@@ -21,6 +21,9 @@ const ghesta = "ghesta"
 // mostItems is how many lines of an invoice a letter lists.
 const mostItems = 12
 
+// mostName is how much of a merchant's name stands in a head's line and a subject.
+const mostName = 100
+
 // links are the addresses that a letter may carry. They are made of the configured origin and of
 // what the store holds, never of what a request said.
 type links struct {
@@ -76,10 +79,14 @@ func put(letter *checkout.Letter, to links, now time.Time) templates.Letter {
 
 // shop is the merchant's name; the house's where there is none.
 func (w *writer) shop() string {
-	if name := i18n.CleanText(w.Facts.Shop.Name); name != "" {
-		return name
+	name := i18n.CleanText(w.Facts.Shop.Name)
+	if runes := []rune(name); len(runes) > mostName {
+		return string(runes[:mostName]) + "…"
 	}
-	return w.l.T("letter.house")
+	if name == "" {
+		return w.l.T("letter.house")
+	}
+	return name
 }
 
 func (w *writer) toman() string { return i18n.Toman(w.l, w.Facts.Amount) }
@@ -90,7 +97,7 @@ func (w *writer) amount() {
 }
 
 // number is the invoice's for reading.
-func (w *writer) number() string { return i18n.Digits(w.l, w.Facts.Number) }
+func (w *writer) number() string { return i18n.Digits(w.l, i18n.CleanText(w.Facts.Number)) }
 
 func (w *writer) lead(body, strong string) {
 	w.page.Lead = append(w.page.Lead, templates.Text{Body: body, Strong: strong})
@@ -114,7 +121,7 @@ func (w *writer) about(order, invoice string) {
 }
 
 func (w *writer) fact(label, value string, copied bool, small string) {
-	if value != "" {
+	if value = i18n.CleanText(value); value != "" {
 		w.page.Facts = append(w.page.Facts, templates.Fact{Label: label, Value: value, Copy: copied, Small: small})
 	}
 }
