@@ -47,7 +47,7 @@ type Letter struct {
 const Done Tone = "done"
 
 const (
-	letterFace = "font-family:Vazirmatn,Vazir,IRANSans,Tahoma,'Segoe UI',Arial,sans-serif;"
+	letterFace = "font-family:Vazirmatn,Vazir,IRANSans,Tahoma,Segoe UI,Arial,sans-serif;"
 	letterInk  = "#1b1f24"
 	letterSoft = "#4d555e"
 	letterLine = "#e2dcd0"

@@ -1,7 +1,6 @@
 package mail_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -383,5 +382,3 @@ func (p *postbox) at(scheme, login string) func(*mail.Options) {
 
 // here points a room to a postbox as to a server on this machine.
 func (p *postbox) here(o *mail.Options) { o.SMTP = "smtp://" + p.address }
-
-func body(raw []byte) string { return string(bytes.TrimSpace(raw)) }
