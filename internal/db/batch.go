@@ -63,7 +63,7 @@ func (w *writer) runTogether() together {
 			}
 			return batchMixed
 		}
-		crash.At("batch.between")
+		between()
 	}
 	return batchRun
 }
@@ -101,10 +101,13 @@ func (w *writer) runApart() {
 			w.again(nil)
 			return
 		}
-		crash.At("batch.between")
+		between()
 	}
 	w.commitBatch()
 }
+
+// between is where some of the batch have run and others have not.
+func between() { crash.At("batch.between") }
 
 func (w *writer) commitBatch() {
 	crash.At("batch.before-commit")
