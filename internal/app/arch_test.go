@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"internal/app/server":        {"web/templates", "web/static"},
 
 	"internal/db":            {"internal/app/crash"},
-	"internal/db/dbtest":     {"internal/db"},
+	"internal/db/dbtest":     {"internal/db", "internal/app/checkout"},
 	"internal/db/migrations": {},
 	"web/templates":          {"web/static"},
 	"web/static":             {},
