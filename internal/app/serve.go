@@ -39,8 +39,8 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 	crash.At("open.listening")
 	if os.Getenv("GOGC") == "" {
 		// A payment leaves much garbage and little that stays: a few more megabytes save a good part of
-		// the collector's work.
-		debug.SetGCPercent(300)
+		// the collector's work. (300 would save three hundredths of all CPU more, and hold 7 MiB more.)
+		debug.SetGCPercent(200)
 	}
 	if err := a.offerSetup(ctx, o.Setup); err != nil {
 		return errors.Join(err, a.Stop(ctx))

@@ -68,7 +68,7 @@ func (t target) pragmas(readOnly bool) []string {
 	case readOnly:
 		return []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-2000)", "query_only(1)"}
 	}
-	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "wal_autocheckpoint(4000)"}
+	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-4000)", "wal_autocheckpoint(4000)"}
 }
 
 // sqliteURI names an existing file. An empty one is as good as a missing one to SQLite, and mode=rw
