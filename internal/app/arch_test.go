@@ -91,7 +91,7 @@ var wordless = map[string][]string{
 // A library that is not here may be imported by nobody: whoever needs a new one writes down where.
 var outside = map[string][]string{
 	"modernc.org/sqlite":                     {"internal/db"},
-	"modernc.org/libc":                       {"internal/db"},
+	"zombiezen.com/go/sqlite":                {"internal/db"},
 	"github.com/jackc/pgx/v5":                {"internal/db", "internal/db/dbtest"},
 	"github.com/klauspost/compress":          {"internal/app/server"},
 	"golang.org/x/tools/txtar":               {"internal/gateways/gatewaystest"},

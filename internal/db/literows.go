@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"unsafe"
 
-	sqlite3 "modernc.org/sqlite/lib"
+	"zombiezen.com/go/sqlite"
 )
 
 // liteRows are the rows of one query.
@@ -63,14 +62,14 @@ func (r *liteRows) Scan(dest ...any) error {
 		return fmt.Errorf("%d columns for %d places", r.st.columns, len(dest))
 	}
 	for i, to := range dest {
-		if err := r.column(int32(i), to); err != nil {
+		if err := r.column(i, to); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
 
-func (r *liteRows) column(i int32, to any) error {
+func (r *liteRows) column(i int, to any) error {
 	var err error
 	switch to := to.(type) {
 	case *string:
@@ -86,11 +85,11 @@ func (r *liteRows) column(i int32, to any) error {
 		n, err = r.integer(i)
 		*to = n != 0
 	case *sql.NullInt64:
-		if to.Valid = r.kind(i) != sqlite3.SQLITE_NULL; to.Valid {
+		if to.Valid = !r.st.stmt.ColumnIsNull(i); to.Valid {
 			to.Int64, err = r.integer(i)
 		}
 	case *sql.NullString:
-		if to.Valid = r.kind(i) != sqlite3.SQLITE_NULL; to.Valid {
+		if to.Valid = !r.st.stmt.ColumnIsNull(i); to.Valid {
 			to.String, err = r.text(i)
 		}
 	case *any:
@@ -105,54 +104,38 @@ func (r *liteRows) column(i int32, to any) error {
 	return err
 }
 
-func (r *liteRows) kind(i int32) int32 {
-	return sqlite3.Xsqlite3_column_type(r.st.c.tls, r.st.handle, i)
-}
-
 var errNull = errors.New("NULL where a value is needed")
 
-func (r *liteRows) text(i int32) (string, error) {
-	p := sqlite3.Xsqlite3_column_text(r.st.c.tls, r.st.handle, i)
-	if p == 0 {
-		if r.kind(i) == sqlite3.SQLITE_NULL {
-			return "", errNull
-		}
-		return "", r.st.c.failure(sqlite3.SQLITE_NOMEM)
+func (r *liteRows) text(i int) (string, error) {
+	if r.st.stmt.ColumnIsNull(i) {
+		return "", errNull
 	}
-	return string(r.bytes(p, i)), nil
+	return r.st.stmt.ColumnText(i), nil
 }
 
-// bytes are SQLite's own, until the next step.
-func (r *liteRows) bytes(p uintptr, i int32) []byte {
-	return unsafe.Slice((*byte)(at(p)), sqlite3.Xsqlite3_column_bytes(r.st.c.tls, r.st.handle, i))
-}
-
-func (r *liteRows) integer(i int32) (int64, error) {
-	switch r.kind(i) {
-	case sqlite3.SQLITE_INTEGER:
-		return sqlite3.Xsqlite3_column_int64(r.st.c.tls, r.st.handle, i), nil
-	case sqlite3.SQLITE_NULL:
+func (r *liteRows) integer(i int) (int64, error) {
+	switch r.st.stmt.ColumnType(i) {
+	case sqlite.TypeInteger:
+		return r.st.stmt.ColumnInt64(i), nil
+	case sqlite.TypeNull:
 		return 0, errNull
 	}
-	text, err := r.text(i)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(text, 10, 64)
+	return strconv.ParseInt(r.st.stmt.ColumnText(i), 10, 64)
 }
 
 // value is a column as it is stored.
-func (r *liteRows) value(i int32) any {
-	tls, handle := r.st.c.tls, r.st.handle
-	switch r.kind(i) {
-	case sqlite3.SQLITE_INTEGER:
-		return sqlite3.Xsqlite3_column_int64(tls, handle, i)
-	case sqlite3.SQLITE_FLOAT:
-		return sqlite3.Xsqlite3_column_double(tls, handle, i)
-	case sqlite3.SQLITE_TEXT:
-		return string(r.bytes(sqlite3.Xsqlite3_column_text(tls, handle, i), i))
-	case sqlite3.SQLITE_BLOB:
-		return append([]byte{}, r.bytes(sqlite3.Xsqlite3_column_blob(tls, handle, i), i)...)
+func (r *liteRows) value(i int) any {
+	stmt := r.st.stmt
+	switch stmt.ColumnType(i) {
+	case sqlite.TypeInteger:
+		return stmt.ColumnInt64(i)
+	case sqlite.TypeFloat:
+		return stmt.ColumnFloat(i)
+	case sqlite.TypeText:
+		return stmt.ColumnText(i)
+	case sqlite.TypeBlob:
+		blob := make([]byte, stmt.ColumnLen(i))
+		return blob[:stmt.ColumnBytes(i, blob)]
 	}
 	return nil
 }
