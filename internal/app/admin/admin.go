@@ -60,7 +60,7 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes()} {
+	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes()} {
 		list = append(list, part...)
 	}
 	return list

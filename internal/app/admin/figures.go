@@ -248,6 +248,13 @@ func (a *Admin) firstSteps(tx *db.Tx, v *visit, view *templates.Front) error {
 	if err != nil || len(list) > 0 || v.right < access.Work {
 		return err
 	}
+	accounts, err := tx.GatewayAccounts(v.scope.MerchantID, v.scope.Live)
+	if err != nil {
+		return err
+	}
+	if v.scope.Live && len(accounts) == 0 && v.right >= access.Rule {
+		view.First = append(view.First, templates.Action{Href: settingsPath + "/gateways", Text: v.l.T("admin.first.gateway")})
+	}
 	view.First = append(view.First, templates.Action{Href: listPath + "/new", Text: v.l.T("admin.first.invoice")})
 	if v.scope.Live {
 		view.First = append(view.First, templates.Action{Href: accountPath, Text: v.l.T("admin.first.test")})

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -216,7 +217,7 @@ func (v *visit) gauge(m *templates.Matter, at *checkout.Attempt, now time.Time) 
 
 // closeStray takes a callback of a lost attempt out of attention.
 func (a *Admin) closeStray(c echo.Context, v *visit) error {
-	if err := a.Access.CloseStray(c.Request().Context(), v.form.Get("id")); err != nil {
+	if err := a.Access.CloseStray(c.Request().Context(), v.form.Get("id")); err != nil && !errors.Is(err, checkout.NotFound) {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, home+"/attention?done=closed")

@@ -186,6 +186,7 @@ func (v *visit) sections() []templates.Section {
 	}{
 		{templates.Section{Name: "home", Href: home, Icon: "home"}, access.See},
 		{templates.Section{Name: "invoices", Href: listPath, Icon: "invoices"}, access.See},
+		{templates.Section{Name: "settings", Href: settingsPath, Icon: "settings"}, access.See},
 		{templates.Section{Name: "account", Href: home + "/account", Icon: "person"}, access.None},
 	} {
 		if v.right >= s.right {

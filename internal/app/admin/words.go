@@ -14,7 +14,7 @@ import (
 // dones are the sentences that a page may say about what was just done: the address says which, so
 // only those of this list can be said.
 var dones = []string{
-	"password", "factor_dropped", "signed_out", "created", "changed", "canceled", "asked", "closed", "resolved", "refunded", "noted",
+	"password", "factor_dropped", "signed_out", "created", "changed", "canceled", "asked", "closed", "resolved", "refunded", "noted", "revoked",
 }
 
 func isDone(s string) bool { return slices.Contains(dones, s) }

@@ -297,3 +297,113 @@ func TestCloseUnclaimed(t *testing.T) {
 		s.says(o.inv, "attempt.resolved", 1)
 	})
 }
+
+// T63: keys and gateways are changed by the owner, who has just said who they are; no page shows a
+// secret again; addresses are the operator's.
+func TestT63_KeysAndGateways(t *testing.T) {
+	h, s := onOne(t)
+	p := h.person(s.slug, "owner", false).signIn()
+	operator := h.person("", "", true).signIn()
+	gateway := "/admin/settings/gateways/ghesta"
+	read := func(who *person) string {
+		return who.open("/admin/settings/gateways").body + who.open("/admin/settings/keys").body + who.open("/admin/settings").body
+	}
+	if body := read(p); strings.Contains(body, "canary-bearer") || strings.Contains(body, `name="pay_url"`) {
+		t.Error("a page of the owner shows a token, or lets an address be changed")
+	}
+	operator.send("/admin/look", "merchant", s.scope.MerchantID, "mode", "live")
+	if body := read(operator); strings.Contains(body, "canary-bearer") || !strings.Contains(body, `name="pay_url"`) {
+		t.Error("a page of the operator shows a token, or no addresses")
+	}
+	h.clock.forward(access.LoginFresh + time.Minute)
+	for name, pairs := range map[string][]string{"": {}, "wrong": {"password", "not it"}} {
+		a := p.send(gateway, append([]string{"token", "stolen-token", "amount_unit", "rial", "enabled", "true", "min_amount", "100000"}, pairs...)...)
+		if a.status != http.StatusForbidden || strings.Contains(a.body, "stolen-token") {
+			t.Errorf("%s password: %d", name, a.status)
+		}
+		if a := p.send("/admin/settings/keys", append([]string{"name", "thief", "kind", "write"}, pairs...)...); a.status != http.StatusForbidden || strings.Contains(a.body, "sk_live_") {
+			t.Errorf("a key with %s password: %d", name, a.status)
+		}
+		if a := p.send("/admin/settings/people", append([]string{"email", "thief@example.com", "role", "owner", "new_password", "a long password"}, pairs...)...); a.status != http.StatusForbidden {
+			t.Errorf("a person with %s password: %d", name, a.status)
+		}
+	}
+	// The owner's form may say addresses; nobody reads them there.
+	if a := p.send(gateway, "password", p.password, "amount_unit", "rial", "min_amount", "200,000", "pay_url", "https://evil.example/", "verify_window", "۱۰"); a.status != http.StatusSeeOther {
+		t.Fatalf("the owner: %d %.400s", a.status, a.body)
+	}
+	page := operator.open("/admin/settings/gateways").body
+	if strings.Contains(page, "evil.example") || !strings.Contains(page, s.bank.URL+"/ghesta/pay") || !strings.Contains(page, `value="200,000"`) {
+		t.Error("the owner changed an address, or could not change a limit")
+	}
+	if o := s.start(s.invoice(2_000_000), "ghesta"); o.token == "" {
+		t.Error("the token that was left empty is gone")
+	}
+	for name, pairs := range map[string][]string{
+		"limit": {"min_amount", "1.5"}, "window": {"verify_window", "-3"}, "unit": {"amount_unit", "dollar"}, "order": {"min_amount", "900000000", "max_amount", "1"},
+	} {
+		if a := p.send(gateway, pairs...); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `class="notice wrongs"`) {
+			t.Errorf("a wrong %s: %d", name, a.status)
+		}
+	}
+	made := p.send("/admin/settings/keys", "name", "shop", "kind", "write")
+	secret := regexp.MustCompile(`sk_live_[0-9A-Za-z]{43}`).FindString(made.body)
+	if secret == "" || h.get("/api/v1/invoices", "Authorization", "Bearer "+secret).status != http.StatusOK {
+		t.Fatalf("a key: %d", made.status)
+	}
+	list := p.open("/admin/settings/keys").body
+	id := regexp.MustCompile(`key_[0-9a-z]{25}`).FindString(list)
+	if strings.Contains(list, secret) || id == "" {
+		t.Error("the secret is shown again")
+	}
+	stranger := h.person(h.shop(s.bank).slug, "owner", false).signIn()
+	stranger.send("/admin/settings/keys/revoke", "key", id)
+	if h.get("/api/v1/invoices", "Authorization", "Bearer "+secret).status != http.StatusOK {
+		t.Error("another shop's owner revoked it")
+	}
+	p.send("/admin/settings/keys/revoke", "key", id)
+	if h.get("/api/v1/invoices", "Authorization", "Bearer "+secret).status != http.StatusUnauthorized {
+		t.Error("a revoked key opens")
+	}
+}
+
+// T56, T61: a person whose role changes goes on under no old token; a shop keeps an owner; a person of
+// one shop changes nobody of another.
+func TestT61_RolesChange(t *testing.T) {
+	h, s := onOne(t)
+	p := h.person(s.slug, "owner", false).signIn()
+	staff := h.person(s.slug, "staff", false).signIn()
+	role := func(who *person, pairs ...string) answer { return who.send("/admin/settings/people/role", pairs...) }
+	if a := role(p, "user", staff.id, "role", "viewer"); a.status != http.StatusSeeOther || staff.in() {
+		t.Errorf("%d, the old login is in: %t", a.status, staff.in())
+	}
+	if a := staff.signIn().open("/admin/invoices/new"); a.status != http.StatusForbidden {
+		t.Errorf("a viewer's form: %d", a.status)
+	}
+	for name, pairs := range map[string][]string{"role": {"user", p.id, "role", "staff"}, "removal": {"user", p.id, "act", "remove"}} {
+		if a := role(p, pairs...); a.status != http.StatusUnprocessableEntity || !p.in() {
+			t.Errorf("%s of the last owner: %d", name, a.status)
+		}
+	}
+	stranger := h.person(h.shop(s.bank).slug, "owner", false).signIn()
+	for _, act := range []string{"role", "remove", "reset"} {
+		a := role(stranger, "user", staff.id, "act", act, "role", "owner", "new_password", "a stranger's password")
+		if a.status == http.StatusSeeOther {
+			t.Errorf("another shop's owner: %s was done", act)
+		}
+	}
+	if a := p.send("/admin/settings/people", "email", "new@example.com", "role", "staff", "new_password", "hand this over"); a.status != http.StatusSeeOther {
+		t.Errorf("add: %d %.300s", a.status, a.body)
+	}
+	fresh := &person{house: h, email: "new@example.com", password: "hand this over", cookies: map[string]string{}}
+	fresh.signIn()
+	if a := p.send("/admin/settings/people", "email", "new@example.com", "role", "owner", "new_password", "another password"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `value="new@example.com"`) {
+		t.Errorf("add twice: %d", a.status)
+	}
+	if a := role(p, "user", staff.id, "act", "remove"); a.status != http.StatusSeeOther || staff.open("/admin/invoices").status == http.StatusOK {
+		t.Errorf("remove: %d", a.status)
+	}
+	if a := role(p, "user", fresh.id, "act", "reset", "new_password", "a new password"); a.status != http.StatusForbidden {
+		t.Errorf("an owner set somebody's password: %d", a.status)
+	}
+}

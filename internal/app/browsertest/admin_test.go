@@ -53,6 +53,10 @@ func desks(d *demo) []desk {
 		{name: "invoice-review", path: "/admin", show: invoiceOf(d, "MP-1215")},
 		{name: "invoice-paid", path: "/admin", show: invoiceOf(d, "MP-1208")},
 		{name: "invoice-open", path: "/admin", show: invoiceOf(d, "MP-1217")},
+		{name: "settings", path: "/admin/settings"},
+		{name: "gateways", path: "/admin/settings/gateways"},
+		{name: "keys", path: "/admin/settings/keys"},
+		{name: "people", path: "/admin/settings/people"},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {

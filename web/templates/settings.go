@@ -1,0 +1,80 @@
+package templates
+
+// Settings is what every page of the settings has: the tabs, and what was wrong.
+type Settings struct {
+	Desk
+	Tabs     []Option
+	Problems []FieldProblem
+	May      bool // change anything
+}
+
+// Profile is the shop's own words.
+type Profile struct {
+	Settings
+	Inputs []Input
+	Slug   string
+}
+
+// GatewayForms are the accounts of a shop in one mode.
+type GatewayForms struct {
+	Settings
+	Forms []GatewayForm
+}
+
+// GatewayForm is one account.
+type GatewayForm struct {
+	Name, Title, Text, Action string
+	State                     State
+	UnitText                  string
+	Units                     []UnitChoice
+	Inputs                    []Input
+	Addresses                 []Input
+	Enabled                   Input
+	Fresh                     Fresh
+	Open                      bool
+}
+
+// UnitChoice is rial or toman, with what the gateway is sent.
+type UnitChoice struct {
+	ID, Value, Label, Sample, Text string
+	On                             bool
+}
+
+// Keys are the keys of programs and of links.
+type Keys struct {
+	Settings
+	Secret, SecretName string // shown once
+	Lists              []KeyList
+	Fresh              Fresh
+	Name               Input
+	Kinds              []Option
+}
+
+// KeyList is the keys of one kind.
+type KeyList struct {
+	Title, Text, Revoke string
+	Rows                []KeyRow
+}
+
+// KeyRow is one key.
+type KeyRow struct {
+	ID, Name, Text string
+	Over           bool
+}
+
+// People are those of a shop.
+type People struct {
+	Settings
+	Rows  []PersonRow
+	New   []Input
+	Fresh Fresh
+	Reset bool
+}
+
+// PersonRow is one of them.
+type PersonRow struct {
+	ID, Email, Text string
+	Role            Input
+	Fresh           Fresh
+	Self            bool
+}
