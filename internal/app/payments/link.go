@@ -39,12 +39,11 @@ func brokenLink(why string) error {
 
 // link is a link that was read, and whose signature is true once openLink has returned it.
 type link struct {
-	merchant  *checkout.Merchant
-	key       *checkout.LinkKey
-	params    map[string]string
-	sig       []byte
-	reference string
-	expires   time.Time // zero without one
+	merchant *checkout.Merchant
+	key      *checkout.LinkKey
+	params   map[string]string
+	sig      []byte
+	expires  time.Time // zero without one
 }
 
 // readLink takes a query apart: every parameter known, once, in text that can be read in one way only.
