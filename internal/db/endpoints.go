@@ -54,6 +54,11 @@ func (tx *Tx) DisabledEndpoints(merchantID string) ([]checkout.Endpoint, error) 
 WHERE merchant_id = $1 AND deleted_at_ms IS NULL AND disabled_at_ms IS NOT NULL ORDER BY disabled_at_ms DESC, id`, merchantID)
 }
 
+// AllEndpoints lists every endpoint, for sealing their secrets under a new key.
+func (tx *Tx) AllEndpoints() ([]checkout.Endpoint, error) {
+	return tx.endpoints(`SELECT ` + endpointColumns + ` FROM webhook_endpoints WHERE deleted_at_ms IS NULL ORDER BY id`)
+}
+
 func (tx *Tx) endpoints(query string, args ...any) ([]checkout.Endpoint, error) {
 	rows, err := tx.query(query, args...)
 	if err != nil {

@@ -199,6 +199,7 @@ func webhookQueries(s *stock) map[string]func(tx *db.Tx) error {
 	return map[string]func(tx *db.Tx) error{
 		"InsertEndpoint":      func(tx *db.Tx) error { f := *e; f.ID += "2"; return tx.InsertEndpoint(&f) },
 		"Endpoints":           func(tx *db.Tx) error { return one(tx.Endpoints(pottery, true)) },
+		"AllEndpoints":        func(tx *db.Tx) error { return one(tx.AllEndpoints()) },
 		"DisabledEndpoints":   func(tx *db.Tx) error { return one(tx.DisabledEndpoints(pottery)) },
 		"ScopedEndpoint":      func(tx *db.Tx) error { return one(tx.ScopedEndpoint(pottery, true, e.ID)) },
 		"LockEndpoint":        func(tx *db.Tx) error { return one(tx.LockEndpoint(pottery, true, e.ID)) },

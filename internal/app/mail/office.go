@@ -129,7 +129,11 @@ func (w *writer) endpoint() {
 	}
 	w.page.Subject = l.T("letter.endpoint_disabled.subject", "host", host)
 	w.page.Tone, w.page.Title = templates.Wait, l.T("letter.endpoint_disabled.title")
-	w.lead(l.T("letter.endpoint_disabled.text"), "")
+	text := "letter.endpoint_disabled.text"
+	if w.Facts.Why == checkout.DisabledGone {
+		text = "letter.endpoint_disabled.gone"
+	}
+	w.lead(l.T(text), "")
 	w.page.Preview = w.page.Lead[0].Body
 	w.fact(l.T("letter.endpoint_disabled.address"), i18n.CleanText(w.Facts.Name), true, "")
 	w.fact(l.T("fact.time"), i18n.DateLong(l, w.Facts.At), false, "")

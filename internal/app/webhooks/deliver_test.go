@@ -13,6 +13,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/seal"
 	"dargah/internal/app/webhooks"
 	"dargah/internal/db"
 )
@@ -496,6 +497,48 @@ func TestPrune(t *testing.T) {
 			if err := h.Prune(context.Background()); err != nil || count() != step.want {
 				t.Errorf("%d left, want %d: %v", count(), step.want, err)
 			}
+		}
+	})
+}
+
+// A new secret key of the installation: endpoints' secrets are sealed under it, and go on signing.
+func TestReseal(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		r := hear(t, nil)
+		made := h.endpoint(r.URL)
+		if _, _, err := h.Rotate(context.Background(), h.scope, made.Endpoint.ID, time.Hour, nil); err != nil {
+			t.Fatal(err)
+		}
+		fresh := seal.NewKey()
+		with := func(keys ...string) *webhooks.Hooks {
+			box, err := seal.New(keys...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := h.Options
+			o.Box = box
+			return webhooks.New(o)
+		}
+		both := with(fresh, h.key)
+		for _, want := range []int{1, 0} {
+			if n, err := both.Reseal(context.Background()); n != want || err != nil {
+				t.Errorf("sealed %d: %v", n, err)
+			}
+		}
+		h.Hooks = with(fresh)
+		h.invoice()
+		h.drain()
+		if all := r.all(); len(all) != 1 || verify(made.Secret, all[0], all[0].body) != nil {
+			t.Errorf("heard %d", len(all))
+		}
+		// With the wrong key nothing is signed, and nothing is lost.
+		h.Hooks = with(seal.NewKey())
+		h.invoice()
+		h.drain()
+		h.Hooks = with(fresh)
+		h.next()
+		if n := len(r.all()); n != 2 {
+			t.Errorf("heard %d", n)
 		}
 	})
 }

@@ -34,6 +34,7 @@ type house struct {
 	db     *db.DB
 	engine *payments.Engine
 	scope  webhooks.Scope
+	key    string
 	log    *bytes.Buffer
 	ahead  *atomic.Int64
 }
@@ -58,7 +59,8 @@ func open(t testing.TB, url string) *house {
 	t.Helper()
 	h := &house{TB: t, log: &bytes.Buffer{}, ahead: &atomic.Int64{}}
 	h.db = dbtest.Open(t, db.Options{URL: url, Now: h.now})
-	box, err := seal.New(seal.NewKey())
+	h.key = seal.NewKey()
+	box, err := seal.New(h.key)
 	if err != nil {
 		t.Fatal(err)
 	}

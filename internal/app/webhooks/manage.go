@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -142,6 +143,46 @@ func (h *Hooks) Rotate(ctx context.Context, sc Scope, id string, overlap time.Du
 		return issued, tx.SaveEndpointSecrets(e.ID, secrets)
 	})
 	return issued, replay, err
+}
+
+// Reseal seals again, under the installation's present key, the secrets that an older one sealed, and
+// returns how many endpoints that were.
+func (h *Hooks) Reseal(ctx context.Context) (n int, err error) {
+	err = h.DB.Update(ctx, func(tx *db.Tx) error {
+		n = 0
+		all, err := tx.AllEndpoints()
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			// Once more under its lock: a rotation may have come in between.
+			e, err := tx.LockEndpoint(all[i].MerchantID, all[i].Live, all[i].ID)
+			if err != nil {
+				return err
+			}
+			old := false
+			for j := range e.Secrets {
+				s := &e.Secrets[j]
+				if h.Box.Current(s.Sealed) {
+					continue
+				}
+				plain, err := h.Box.Open(s.Sealed, secretPlace(e.ID))
+				if err != nil {
+					return fmt.Errorf("open a secret of %s: %w", e.ID, err)
+				}
+				s.Sealed, old = h.Box.Seal(plain, secretPlace(e.ID)), true
+			}
+			if !old {
+				continue
+			}
+			if err := tx.SaveEndpointSecrets(e.ID, e.Secrets); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
 }
 
 // Enable sends to a disabled endpoint again, beginning with what was held for it. One that is enabled

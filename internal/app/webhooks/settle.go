@@ -139,7 +139,7 @@ func (h *Hooks) disable(tx *db.Tx, e *checkout.Endpoint, why string) error {
 			// Once for each time that it is disabled.
 			Key: "endpoint_disabled/" + e.ID + "/" + tx.Now().Format(time.RFC3339Nano) + "/" + address,
 			Facts: checkout.LetterFacts{
-				Shop: checkout.ShopOf(m), Name: e.URL, Why: why, At: e.FailingSince,
+				Shop: checkout.ShopOf(m), Name: e.URL, Why: why, At: tx.Now(),
 			},
 		})
 		if err != nil {
