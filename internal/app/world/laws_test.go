@@ -243,7 +243,12 @@ func (w *world) paidLaw(b *book, a *checkout.Attempt) {
 		return
 	}
 	proof := "none"
-	lost := false
+	lost := false // a call was intended, and its answer is not known: by a death, perhaps it never left
+	for _, r := range b.refs[a.ID] {
+		if r.Raw == a.TrackingNumber {
+			lost = r.Asks > len(w.asks(a, r.Raw))
+		}
+	}
 	for _, c := range w.asks(a, a.TrackingNumber) {
 		switch {
 		case c.heard != nil && proven(a, c.heard):
@@ -377,17 +382,9 @@ func (w *world) reviewLaw(b *book, a *checkout.Attempt) {
 	}
 }
 
-// lyingFifteen: the vendor said 15 to the very call that captured, and no call before it was lost.
+// lyingFifteen: the vendor said 15 to the very call that captured.
 func (w *world) lyingFifteen(a *checkout.Attempt) bool {
-	for _, c := range w.asks(a, a.TrackingNumber) {
-		if c.heard != nil && c.heard.code == "15" {
-			return true
-		}
-		if c.heard == nil || c.actor.proc.dead {
-			return false
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.asks(a, a.TrackingNumber), func(c *call) bool { return c.captured && c.heard != nil && c.heard.code == "15" })
 }
 
 func (w *world) boundElsewhere(a *checkout.Attempt) bool {

@@ -46,21 +46,22 @@ var (
 
 // call is one exchange with a gateway.
 type call struct {
-	n       int
-	actor   *actor
-	gateway string // card or instalment: the adapter's name
-	verify  bool
-	req     *http.Request
-	body    []byte
-	members map[string]any
-	attempt string // whom the books asked for
-	invoice string
-	begun   time.Time
-	acted   bool // the gateway had it
-	status  int
-	answer  []byte
-	over    bool // heard, or given up
-	heard   *word
+	n        int
+	actor    *actor
+	gateway  string // card or instalment: the adapter's name
+	verify   bool
+	req      *http.Request
+	body     []byte
+	members  map[string]any
+	attempt  string // whom the books asked for
+	invoice  string
+	begun    time.Time
+	acted    bool // the gateway had it
+	captured bool // and took the money for us
+	status   int
+	answer   []byte
+	over     bool // heard, or given up
+	heard    *word
 }
 
 func (c *call) String() string {
@@ -201,6 +202,7 @@ func (d *desk) Record(_ context.Context, entry []byte) error {
 	d.past = append(d.past, bytes.Clone(entry))
 	if bytes.Contains(entry, []byte(`"effect":"capture"`)) {
 		d.by[vendorOf(d.acting.gateway)+" "+text(members(entry)["ref"])] = d.acting.attempt
+		d.acting.captured = true
 	}
 	return nil
 }

@@ -200,7 +200,7 @@ func play(t *testing.T, seed uint64, d *dice, sab *sabotage, digest bool) outcom
 func (w *world) now() time.Time { return w.forward() }
 
 // years bounds how far the seeds lead into the future: each has its own days.
-const years = 50_000
+const years = 10_000
 
 // day is the true time: each history has ten days of its own, so that one database can hold one after
 // another.
