@@ -189,6 +189,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	}
 	maps.Copy(all, webhookQueries(s))
 	maps.Copy(all, adminQueries(s))
+	maps.Copy(all, letterQueries(s))
 	return all
 }
 
@@ -291,6 +292,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(err)
 		do(tx.InsertUser(s.user))
 		do(adminStock(tx, s))
+		do(letterStock(tx, s))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))
