@@ -1,0 +1,277 @@
+package mail_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/mail"
+	"dargah/internal/app/mail/mailtest"
+	"dargah/internal/db"
+	"dargah/internal/db/dbtest"
+)
+
+// postfix is Debian's mail server, with TLS and a login, which hands on what it took to a postbox.
+type postfix struct {
+	port  int
+	roots *x509.CertPool
+	next  *mailtest.Postbox
+}
+
+const (
+	postUser, postPassword = "dargah@mail.example.test", "correct horse/battery"
+	postDaemons            = "/usr/lib/postfix/sbin"
+)
+
+// startPostfix starts one of its own, on files and a port of its own, beside any that the machine may
+// run; it skips the test where it is not installed. Only root can start it.
+func startPostfix(t *testing.T) *postfix {
+	t.Helper()
+	for _, program := range []string{"/usr/sbin/postfix", "/usr/sbin/saslpasswd2", postDaemons + "/master"} {
+		if _, err := os.Stat(program); err != nil {
+			dbtest.Missing(t, "mail", program+" is not installed (postfix, sasl2-bin, libsasl2-modules)")
+		}
+	}
+	if os.Geteuid() != 0 {
+		dbtest.Missing(t, "mail", "postfix is started by root")
+	}
+	dir, err := os.MkdirTemp("/tmp", "postfix") // its own user looks into it: t.TempDir lets nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p := &postfix{next: mailtest.Open(t)}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, roots := certificateOf(t, "mail.example.test", key)
+	p.roots = roots
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.port = l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	for name, text := range map[string]string{
+		"cert.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})),
+		"key.pem":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		// Debian looks for it there, whatever cyrus_sasl_config_path says.
+		"etc/sasl/smtpd.conf": "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: " + dir + "/logins\nmech_list: " + "PLAIN LOGIN\n",
+		"etc/main.cf":         strings.NewReplacer("DIR", dir, "NEXT", strings.Replace(p.next.Address, "127.0.0.1", "[127.0.0.1]", 1)).Replace(mainCF),
+		"etc/master.cf":       strings.ReplaceAll(masterCF, "PORT", fmt.Sprint(p.port)),
+		"spool/.keep":         "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(in string, name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Stdin = strings.NewReader(in)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, out)
+		}
+	}
+	run(postPassword, "/usr/sbin/saslpasswd2", "-p", "-c", "-f", dir+"/logins", "-u", "mail.example.test", "dargah")
+	run("", "install", "-d", "-o", "postfix", dir+"/data")
+	run("", "chown", "postfix", dir+"/logins")
+	said := &said{}
+	cmd := exec.Command("/usr/sbin/postfix", "-c", dir+"/etc", "start-fg")
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		_ = exec.Command("/usr/sbin/postfix", "-c", dir+"/etc", "stop").Run()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			<-ended
+		}
+		if t.Failed() {
+			t.Logf("postfix said:\n%s", said)
+		}
+	})
+	for limit := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
+		if err == nil {
+			_ = c.Close()
+			return p
+		}
+		select {
+		case <-ended:
+			t.Fatalf("postfix ended:\n%s", said)
+		default:
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("postfix does not listen:\n%s", said)
+		}
+	}
+}
+
+const mainCF = `compatibility_level = 3.6
+queue_directory = DIR/spool
+data_directory = DIR/data
+command_directory = /usr/sbin
+daemon_directory = ` + postDaemons + `
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mail.example.test
+mydestination =
+alias_maps =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks =
+smtpd_tls_cert_file = DIR/cert.pem
+smtpd_tls_key_file = DIR/key.pem
+smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_path = smtpd
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = check_recipient_access inline:{refused.example=REJECT}, permit_sasl_authenticated, reject
+relayhost = NEXT
+disable_dns_lookups = yes
+maillog_file = /dev/stdout
+`
+
+const masterCF = `127.0.0.1:PORT inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+`
+
+// said is what a process wrote.
+type said struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
+}
+
+// TestPostfix: against a mail server that the world runs, over STARTTLS that proves its name and
+// with a login: every letter is taken and handed on as it was written; a wrong password and a reader
+// that it will not have are told apart.
+func TestPostfix(t *testing.T) {
+	o := startPostfix(t)
+	open := func(password string) *desk {
+		d, c := onOne(t)
+		c.at = time.Now()
+		return newDesk(t, d, c, func(m *mail.Options) {
+			m.SMTP = fmt.Sprintf("smtp://%s:%s@mail.example.test:%d", url.PathEscape(postUser), url.PathEscape(password), o.port)
+			m.Roots, m.Talk = o.roots, 30*time.Second
+			m.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				_, port, _ := net.SplitHostPort(address)
+				return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
+			}
+		})
+	}
+	k := open(postPassword)
+	want := map[string]string{} // Message-ID to subject
+	for _, s := range samples() {
+		for _, lang := range []string{"fa", "en"} {
+			out, _ := s.written(t, lang)
+			id := k.write(s.letter.Kind, s.name+"."+lang, func(l *checkout.Letter) {
+				l.Facts, l.Locale, l.Live, l.MerchantID = s.letter.Facts, lang, true, s.letter.MerchantID
+				if l.Kind == checkout.LetterRequest || l.Kind == checkout.LetterReminder {
+					l.Facts.Number = k.inv.Number
+				}
+				if l.Kind.Asks() {
+					l.Recipient = fmt.Sprintf("%s.%s@example.com", s.name, lang) // their number is limited
+					k.inv.Customer.Email = l.Recipient
+				}
+			})
+			want["<"+id+"@example.ir>"] = out.Subject
+			if s.letter.Kind == checkout.LetterRequest || s.letter.Kind == checkout.LetterReminder {
+				k.update(func(tx *db.Tx) error { return tx.EditInvoice(&k.inv) }) // asked of this address
+				want["<"+id+"@example.ir>"] = ""                                  // it says what the invoice says
+			}
+			for _, j := range k.claim() {
+				k.run(j)
+			}
+			if l := k.letter(id); l.Status != checkout.LetterSent || !strings.HasPrefix(l.Answer, "2") {
+				t.Fatalf("%s.%s: %+v", s.name, lang, l)
+			}
+		}
+	}
+	for limit := time.Now().Add(60 * time.Second); len(o.next.Taken()) < len(want) && time.Now().Before(limit); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, m := range o.next.Taken() {
+		subject, known := want[m.Head(t, "Message-Id")]
+		if !known || (subject != "" && m.Head(t, "Subject") != subject) || !strings.Contains(m.Text(t), "</html>") {
+			t.Errorf("handed on: %s", m.Raw)
+		}
+		delete(want, m.Head(t, "Message-Id"))
+	}
+	if len(want) != 0 {
+		t.Errorf("not handed on: %v", want)
+	}
+
+	id := k.write(checkout.LetterReceipt, "refused", func(l *checkout.Letter) { l.Recipient = "x@refused.example" })
+	k.work()
+	if l := k.letter(id); l.Status != checkout.LetterRefused || l.Reason != checkout.ReasonServer || !strings.HasPrefix(l.Answer, "5") {
+		t.Errorf("a reader it will not have: %+v", l)
+	}
+	wrong := open("another password")
+	id = wrong.write(checkout.LetterReceipt, "wrong", nil)
+	wrong.work()
+	if l := wrong.letter(id); l.Status != checkout.LetterQueued || l.Reason != checkout.ReasonTrouble || !strings.HasPrefix(l.Answer, "535") {
+		t.Errorf("a wrong password: %+v", l)
+	}
+}
