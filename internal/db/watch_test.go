@@ -72,6 +72,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"AbandoningAttempts": func(tx *db.Tx) error { return one(tx.AbandoningAttempts(9)) },
 		"MoveAttempt":        func(tx *db.Tx) error { b := *a; b.Status = checkout.AttemptFailed; return tx.MoveAttempt(&b, a.Status) },
 		"InsertEvents":       func(tx *db.Tx) error { e := *s.event; e.Sequence++; return tx.InsertEvents([]checkout.Event{e}) },
+		"EachChain":          func(tx *db.Tx) error { return tx.EachChain(func(*db.Chain) error { return nil }) },
 		"EventsOfInvoice":    func(tx *db.Tx) error { return one(tx.EventsOfInvoice(inv.ID, 0, 9)) },
 		"CountEvents":        func(tx *db.Tx) error { return one(tx.CountEvents(inv.ID, a.ID, "x")) },
 		"Feed": func(tx *db.Tx) error {
