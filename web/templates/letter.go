@@ -119,7 +119,7 @@ func letterHead(v Letter) templ.Component {
 	dark := static.Accent(v.Accent).Dark
 	var b strings.Builder
 	b.WriteString(`<style>@media (prefers-color-scheme:dark){.page{background:#0f1214!important}.sheet{background:#16191c!important;border-color:#2d3135!important}` +
-		`.sheet td,.sheet h1{color:#edeae3!important;border-color:#2d3135!important}.sheet .quiet,.sheet .quiet td{color:#b3b1aa!important}` +
+		`.sheet td,.sheet th,.sheet h1{color:#edeae3!important}.sheet td,.sheet th,.sheet table{border-color:#2d3135!important}.sheet .quiet{color:#b3b1aa!important}` +
 		`.sheet a{color:` + dark.Accent + `!important}.sheet .go,.sheet .mark{background:` + dark.Accent + `!important}.sheet .go a,.sheet .mark{color:` + dark.OnAccent + `!important}`)
 	for _, of := range []Tone{Done, Wait, Failed} {
 		tone, t := string(of), letterTones[of].dark
