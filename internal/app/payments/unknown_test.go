@@ -189,3 +189,94 @@ func TestLease_LateWordIsOnRecord(t *testing.T) {
 		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
 	})
 }
+
+// TestRunVerify_JobOfAnother: a job that another process took meanwhile is left alone: its call would
+// be a second one at the same moment.
+func TestRunVerify_JobOfAnother(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		w.draining = true
+		w.mustBack(a, "8001")
+		w.draining = false
+		old, current := w.outlive(), w.outlive()
+		w.run(w.Engine, old)
+		if w.card.asked() != 0 {
+			t.Fatalf("asked %d times under a lease that is another's", w.card.asked())
+		}
+		if r := w.references(a); r[0].Open || r[0].Asks != 0 {
+			t.Errorf("a call is on record that was not made: %+v", r[0])
+		}
+		w.run(w.engine(), current)
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if w.card.asked() != 1 {
+			t.Errorf("asked %d times", w.card.asked())
+		}
+	})
+}
+
+// TestResolve_OnlyTheOneInReview: a person decides about the attempt that is in question, and about no
+// other of its invoice.
+func TestResolve_OnlyTheOneInReview(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a, b := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+		w.card.say("8001", refusal("4", false, true))
+		w.mustBack(a, "8001")
+		w.ins.say("9001", gateways.Answer{Outcome: gateways.Review, Code: "46", Sent: true, Status: 400})
+		w.mustBack(b, "9001")
+		w.want(inv, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+		for _, outcome := range []string{"paid", "failed"} {
+			if _, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, payments.Resolution{Outcome: outcome, Note: "n"}, checkout.Actor{}, nil); !errors.Is(err, checkout.Conflict) {
+				t.Errorf("%s: %v", outcome, err)
+			}
+		}
+		w.want(inv, checkout.InvoiceReview, a, checkout.AttemptFailed)
+		w.want(inv, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+	})
+}
+
+// TestResolve_ReferenceOfAnother: no receipt carries what another attempt owns. At PayPing the number a
+// person gives is the refid, and is bound for ever; at GardeshPay it is the bank's, beside ours.
+func TestResolve_ReferenceOfAnother(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		resolve := func(a checkout.Attempt, ref string) error {
+			_, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, payments.Resolution{Outcome: "paid", Note: "n", RefNumber: ref}, checkout.Actor{}, nil)
+			return err
+		}
+		used := func(err error) bool {
+			f := fieldsOf(err)
+			return errors.Is(err, checkout.Invalid) && len(f) == 1 && f[0] == checkout.FieldError{Field: "ref_number", Code: checkout.CodeReferenceUsed}
+		}
+		for _, gateway := range payments.GatewayNames() {
+			owner, inv := w.invoice(1_500_000), w.invoice(1_500_000)
+			w.mustBack(w.start(owner, gateway), "8001")
+			a := w.start(inv, gateway)
+			w.mustBack(a, "8001")
+			w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+			if err := resolve(a, ""); !used(err) {
+				t.Errorf("%s, under another's reference: %v", gateway, err)
+			}
+			if err := resolve(a, "8001"); used(err) != (gateway == "ghesta") {
+				t.Errorf("%s, given another's reference: %v", gateway, err)
+			}
+			if gateway == "ghesta" {
+				if err := resolve(a, "8777"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+			want := map[string][2]string{"gardeshpay": {"8001", "8001"}, "ghesta": {"8777", "8777"}}[gateway]
+			if got := w.attempt(a); got.TrackingNumber != want[0] || got.RefNumber != want[1] || !got.Resolved {
+				t.Errorf("%s: %s %s", gateway, got.TrackingNumber, got.RefNumber)
+			}
+		}
+		late := w.invoice(1_500_000)
+		b := w.start(late, "ghesta")
+		w.mustBack(b, "8777")
+		w.want(late, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+		if got := w.attempt(b).Failure; got == nil || got.Code != checkout.CodeReferenceUsed {
+			t.Errorf("a refid that a person gave away: %+v", got)
+		}
+	})
+}
