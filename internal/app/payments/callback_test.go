@@ -257,3 +257,33 @@ func TestCallback_ReturnedOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestCallback_TooManyAreOnlyCounted: beyond the one that is too many, further references of an attempt
+// whose first is still asked leave their event and no row, and not more than a few events.
+func TestCallback_TooManyAreOnlyCounted(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		w.card.say("8001", silence())
+		for i := range payments.MaxReferences + 1 {
+			w.mustBack(a, "800"+string(rune('1'+i)))
+		}
+		if n := len(w.references(a)); n != payments.MaxReferences+1 {
+			t.Fatalf("%d references", n)
+		}
+		before := count(w.types(inv), checkout.EventCallbackReceived)
+		w.mustBack(a, "8101")
+		if e := w.last(inv); e.Type != checkout.EventCallbackReceived || e.Data != `{"too_many":true}` {
+			t.Errorf("event %s %s", e.Type, e.Data)
+		}
+		for i := range 20 {
+			w.mustBack(a, "82"+string(rune('a'+i)))
+		}
+		if n := count(w.types(inv), checkout.EventCallbackReceived); n <= before || n > 10 {
+			t.Errorf("%d callbacks on record, %d before", n, before)
+		}
+		if n := len(w.references(a)); n != payments.MaxReferences+1 || w.card.asked() > 2 {
+			t.Errorf("%d references, asked %d times", n, w.card.asked())
+		}
+	})
+}
