@@ -127,6 +127,9 @@ func TestCatalogue_EveryUseHasAKey(t *testing.T) {
 		}
 	}
 	for literal, at := range src.literals {
+		if strings.HasSuffix(literal, ".go") {
+			continue // a file's name
+		}
 		if strings.HasPrefix(literal, "error.") && keyShape.MatchString(literal) && fa[literal] == "" {
 			t.Errorf("%s: %q: no such key", at, literal)
 		}
