@@ -23,6 +23,7 @@ var growing = []string{
 // patient are queries that may read a growing table, and why.
 var patient = map[string]string{
 	"ReleaseLeases": "at start, before the first request; jobs are only what is still to be done",
+	"EachChain":     "for a backup, which reads everything",
 	"Attempts":      "newest first from the end of the table until the page is full; only a merchant whose attempts are few among those of others waits",
 }
 
