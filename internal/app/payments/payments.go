@@ -78,19 +78,6 @@ type Scope struct {
 	Live       bool
 }
 
-// Once makes a POST idempotent (CONTRACT §7): the same key and hash get the same answer, also after
-// a restart; another hash is an error. Render makes the stored answer, inside the transaction.
-type Once struct {
-	Key, Hash string
-	Render    func(result any) (status int, body []byte, err error)
-}
-
-// Replay is the stored answer of an earlier call with the same key.
-type Replay struct {
-	Status int
-	Body   []byte
-}
-
 // NewInvoice is what a merchant asks for. Validation is the engine's.
 type NewInvoice struct {
 	Amount      money.Rial

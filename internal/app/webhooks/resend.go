@@ -122,8 +122,9 @@ func (h *Hooks) Replay(ctx context.Context, sc Scope, endpointID, from string, o
 	r := Replayed{EndpointID: endpointID}
 	if o != nil { // an earlier call's answer comes before all the work
 		var old *Replay
+		call := h.keyed(sc, o)
 		err := h.DB.View(ctx, func(tx *db.Tx) (err error) {
-			old, err = h.stored(tx, sc, o)
+			old, err = call.Earlier(tx)
 			return err
 		})
 		if err != nil || old != nil {

@@ -64,15 +64,3 @@ type Scope struct {
 	MerchantID string
 	Live       bool
 }
-
-// Once makes a POST idempotent (CONTRACT §7). Render makes the stored answer, inside the transaction.
-type Once struct {
-	Key, Hash string
-	Render    func(result any) (status int, body []byte, err error)
-}
-
-// Replay is the stored answer of an earlier call with the same key.
-type Replay struct {
-	Status int
-	Body   []byte
-}
