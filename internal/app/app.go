@@ -237,7 +237,7 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 		return nil, fmt.Errorf("start the API: %w", err)
 	}
 	admin.Mount(admin.Options{
-		Server: srv, Engine: a.Engine, Access: a.Access, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
+		Server: srv, Engine: a.Engine, Access: a.Access, Webhooks: a.Webhooks, Mail: a.Mail, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
 	})
 	mountSimulator(srv, sim)
 	return srv, nil

@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
 	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/wire", "internal/app/server", "internal/app/crash"},
 
-	"internal/app/admin": {"internal/app/payments", "internal/app/access", "internal/app/server", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
+	"internal/app/admin": {"internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
 	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":        {"internal/db", "internal/app/crash"},

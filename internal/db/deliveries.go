@@ -243,3 +243,20 @@ func (tx *Tx) Tries(deliveryID string) ([]checkout.Try, error) {
 	}
 	return list, rows.Err()
 }
+
+// MostCounted is how far WaitingDeliveries counts.
+const MostCounted = 1000
+
+// WaitingDeliveries counts what an endpoint has not been given yet: what is to be sent, and what is
+// held for it. Neither is counted beyond MostCounted, and what is held only among its newest.
+func (tx *Tx) WaitingDeliveries(endpointID string) (int, error) {
+	var n int64
+	err := tx.row(`SELECT
+  (SELECT COUNT(*) FROM (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'pending' LIMIT CAST($2 AS BIGINT)) AS due) +
+  (SELECT COUNT(*) FROM (SELECT status FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY id DESC LIMIT CAST($2 AS BIGINT)) AS newest WHERE status = 'held')`,
+		endpointID, int64(MostCounted)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count waiting deliveries: %w", err)
+	}
+	return int(n), nil
+}

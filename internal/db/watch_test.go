@@ -231,6 +231,7 @@ func webhookQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"SaveDelivery":      func(tx *db.Tx) error { return tx.SaveDelivery(d) },
 		"InsertTry":         func(tx *db.Tx) error { return tx.InsertTry(d.ID, &checkout.Try{Attempt: 2, At: moneyTime}) },
 		"Tries":             func(tx *db.Tx) error { return one(tx.Tries(d.ID)) },
+		"WaitingDeliveries": func(tx *db.Tx) error { return one(tx.WaitingDeliveries(e.ID)) },
 		"HoldDeliveries":    func(tx *db.Tx) error { return tx.HoldDeliveries(e.ID) },
 		"ReleaseDeliveries": func(tx *db.Tx) error { return tx.ReleaseDeliveries(tx.Now()) },
 		"Deliveries":        func(tx *db.Tx) error { return one(tx.Deliveries(db.DeliveryQuery{EndpointID: e.ID, Limit: 9})) },

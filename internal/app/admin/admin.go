@@ -1,6 +1,7 @@
 // Package admin is the merchant's and the operator's face: see every rial, find anything, do what
 // needs a person. Pages are drawn on the server and work without a script. It reads the store for
-// its lists and figures; whatever moves money is the engine's, whoever may come in is access's.
+// its lists and figures; whatever moves money is the engine's, whoever may come in is access's, what
+// is sent is the webhooks' and the letters'.
 package admin
 
 import (
@@ -15,8 +16,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/access"
+	"dargah/internal/app/mail"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
+	"dargah/internal/app/webhooks"
 	"dargah/internal/db"
 )
 
@@ -30,6 +33,8 @@ type Options struct {
 	Server   *server.Server
 	Engine   *payments.Engine
 	Access   *access.Access
+	Webhooks *webhooks.Hooks
+	Mail     *mail.Room
 	DB       Store
 	Sessions scs.CtxStore
 	BaseURL  string // public origin without a trailing slash
@@ -60,7 +65,7 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes()} {
+	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes()} {
 		list = append(list, part...)
 	}
 	return list

@@ -164,7 +164,7 @@ func (v *visit) matters(w *work, now time.Time) []templates.Matter {
 		}
 		list = append(list, templates.Matter{
 			Icon: "webhooks", Class: "failed", Title: v.l.T("admin.queue.endpoint"), Text: e.URL,
-			Aside: v.l.T("admin.queue.since", "time", i18n.DateTimeShort(v.l, e.DisabledAt)), Href: home + "/attention", Button: v.l.T("admin.queue.see"),
+			Aside: v.l.T("admin.queue.since", "time", i18n.DateTimeShort(v.l, e.DisabledAt)), Href: hooksPath + "/" + e.ID, Button: v.l.T("admin.queue.see"),
 		})
 	}
 	for _, j := range w.dead {

@@ -44,6 +44,8 @@ func (v *visit) settings(here string, wrong []checkout.FieldError) templates.Set
 		{"profile", settingsPath, access.See},
 		{"gateways", settingsPath + "/gateways", access.See},
 		{"keys", settingsPath + "/keys", access.Rule},
+		{"webhooks", hooksPath, access.See},
+		{"letters", lettersPath, access.See},
 		{"people", settingsPath + "/people", access.Rule},
 	} {
 		if v.right >= tab.right {

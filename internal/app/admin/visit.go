@@ -106,6 +106,11 @@ func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 			return checkout.NotFound
 		}
 	}
+	if strings.HasPrefix(r.Path, hookPath) {
+		if err := placeEndpoint(tx, c, r, v); err != nil {
+			return err
+		}
+	}
 	if v.who.Right(v.scope.MerchantID) == access.None || v.scope.MerchantID == "" {
 		v.scope.MerchantID = ""
 		shops, err := a.shops(tx, v)
@@ -121,6 +126,23 @@ func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 	v.shop, v.right = *m, v.who.Right(m.ID)
 	v.waits, err = tx.CountWaiting(m.ID, v.scope.Live)
 	return err
+}
+
+// placeEndpoint settles shop and mode by the endpoint in the address. Removing one that is gone is no
+// mistake: who presses twice is told that it is gone.
+func placeEndpoint(tx *db.Tx, c echo.Context, r Route, v *visit) error {
+	e, err := tx.Endpoint(c.Param("endpoint"))
+	if errors.Is(err, checkout.NotFound) && r.Path == removeHookPath {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v.scope = payments.Scope{MerchantID: e.MerchantID, Live: e.Live}
+	if v.who.Right(e.MerchantID) == access.None {
+		return checkout.NotFound
+	}
+	return nil
 }
 
 // shops lists the merchants that this person may see.

@@ -57,6 +57,30 @@ func desks(d *demo) []desk {
 		{name: "gateways", path: "/admin/settings/gateways"},
 		{name: "keys", path: "/admin/settings/keys"},
 		{name: "people", path: "/admin/settings/people"},
+		{name: "webhooks-none", path: "/admin/settings/webhooks"},
+		{name: "webhooks-wrong", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "ftp://shop.example/") }},
+		{name: "webhooks-added", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "http://127.0.0.1:1/hooks/dargah") }},
+		{name: "webhook", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.submit(".sent .queue a") }},
+		{name: "webhook-tested", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) {
+			b.submit(".sent .queue a")
+			b.submit("form[action$='/test'] button")
+		}},
+		{name: "webhook-unsure", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) {
+			b.submit(".sent .queue a")
+			ask[any](b, "document.querySelector('form[action$=\"/remove\"]').closest('details').open = true")
+			b.submit("form[action$='/remove'] button")
+		}},
+		{name: "webhook-delivery", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) {
+			b.submit(".sent .queue a")
+			b.submit(".split .queue a")
+		}},
+		{name: "webhooks", path: "/admin/settings/webhooks"},
+		{name: "letters", path: "/admin/settings/letters", show: func(t *testing.T, b *tab) {
+			for _, to := range []string{"negar@example.com", d.Email} { // test mode writes to its own people only
+				d.api().create(t, usual("fa").with("send_email", true).with("customer", map[string]string{"name": "نگار احمدی", "email": to}))
+			}
+			b.goTo(d.URL + "/admin/settings/letters")
+		}},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {
@@ -65,6 +89,16 @@ func desks(d *demo) []desk {
 			b.submit("form[action$='/password'] button")
 		}},
 	}
+}
+
+// addHook fills in the form of a new webhook endpoint, and proves who one is when it asks.
+func (b *tab) addHook(d *demo, address string) {
+	b.t.Helper()
+	b.fill("#url", address)
+	if ask[bool](b, "!!document.querySelector('#password')") {
+		b.fill("#password", d.Password)
+	}
+	b.submit("form[action='/admin/settings/webhooks'] button")
 }
 
 // signIn comes in as the demo's owner, through the door.
