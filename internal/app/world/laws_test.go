@@ -1,6 +1,7 @@
 package world_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -365,7 +366,7 @@ func (w *world) reviewLaw(b *book, a *checkout.Attempt) {
 		ok = w.heardOf(a, func(h *word) bool { return h.success && !proven(a, h) })
 	case checkout.CodeAlreadyVerified:
 		ok = w.heardOf(a, func(h *word) bool { return h.code == "15" })
-		if p := w.payment(a.Gateway, a.TrackingNumber); p != nil && w.bank.by[p.Vendor+" "+p.Reference] == a.ID && !w.lyingFifteen(a) {
+		if p := w.payment(a.Gateway, a.TrackingNumber); p != nil && w.bank.by[p.Vendor+" "+p.Reference] == a.ID && !w.lyingFifteen(a) && !w.cutRefusal(a) {
 			w.breach("our own capture", "%s captured %s itself, and does not know it", w.name(a.ID), p.Reference)
 		}
 	case checkout.CodeReferenceUsed:
@@ -385,6 +386,14 @@ func (w *world) reviewLaw(b *book, a *checkout.Attempt) {
 // lyingFifteen: the vendor said 15 to the very call that captured.
 func (w *world) lyingFifteen(a *checkout.Attempt) bool {
 	return slices.ContainsFunc(w.asks(a, a.TrackingNumber), func(c *call) bool { return c.captured && c.heard != nil && c.heard.code == "15" })
+}
+
+// cutRefusal: a 4xx that is no JSON. It decides nothing, and the contract (§6.5) does not count it among
+// the answers that were never recorded: a 15 after it is a person's to judge.
+func (w *world) cutRefusal(a *checkout.Attempt) bool {
+	return slices.ContainsFunc(w.asks(a, a.TrackingNumber), func(c *call) bool {
+		return c.heard != nil && c.status >= 400 && c.status < 500 && !json.Valid(c.answer)
+	})
 }
 
 func (w *world) boundElsewhere(a *checkout.Attempt) bool {
