@@ -116,6 +116,12 @@ func settleSchema(ctx context.Context, t target, opts Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	current, want, err := readSchema(ctx, t, pool)
+	if err == nil && current > 0 && current < want && !opts.Migrate && t.engine == PostgreSQL {
+		// Old, or somebody is making it at this moment: each migration is committed by itself.
+		if err = awaitMigration(ctx, pool); err == nil {
+			current, want, err = readSchema(ctx, t, pool)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -187,6 +193,32 @@ func readSchema(ctx context.Context, t target, pool *sql.DB) (current, want int6
 	return current, want, nil
 }
 
+// migrationLock is what lets one process at a time migrate a PostgreSQL database.
+func migrationLock() (lock.SessionLocker, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return nil, fmt.Errorf("make migration lock: %w", err)
+	}
+	return locker, nil
+}
+
+// awaitMigration waits until nobody migrates.
+func awaitMigration(ctx context.Context, pool *sql.DB) error {
+	locker, err := migrationLock()
+	if err != nil {
+		return err
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	return locker.SessionUnlock(ctx, conn)
+}
+
 // migrate brings the schema up to date. Two processes may try at once: on PostgreSQL an advisory
 // lock lets one wait for the other, on SQLite settleSchema's lock file does.
 func migrate(ctx context.Context, t target, pool *sql.DB) error {
@@ -196,9 +228,9 @@ func migrate(ctx context.Context, t target, pool *sql.DB) error {
 	}
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if t.engine == PostgreSQL {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+		locker, err := migrationLock()
 		if err != nil {
-			return fmt.Errorf("make migration lock: %w", err)
+			return err
 		}
 		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
 	}
