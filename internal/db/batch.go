@@ -44,8 +44,8 @@ const (
 // for; after one, nothing counts that anybody has seen, and the batch is run again with them.
 func (w *writer) runTogether() together {
 	for i, c := range w.batch {
-		if !c.state.CompareAndSwap(callWaiting, callRunning) {
-			continue // gone
+		if !c.claim() {
+			continue
 		}
 		w.st.wrote = false
 		w.run(c)
@@ -71,17 +71,13 @@ func (w *writer) runTogether() together {
 // runApart runs the batch with a savepoint for each caller, so that one who fails undoes only himself.
 func (w *writer) runApart() {
 	for _, c := range w.batch {
-		if c.state.Load() == callGone {
+		if !c.claim() {
 			continue
 		}
 		if err := w.st.do("SAVEPOINT caller"); err != nil {
 			w.rollback()
 			w.again(nil)
 			return
-		}
-		if !c.state.CompareAndSwap(callWaiting, callRunning) && c.state.Load() == callGone {
-			_ = w.st.do("RELEASE caller")
-			continue
 		}
 		w.run(c)
 		if w.st.broken != nil {
@@ -141,20 +137,19 @@ func (w *writer) runAlone() {
 		c := w.alone[0]
 		w.alone = w.alone[1:]
 		if c.state.Load() == callGone {
-			continue
+			continue // he need not be begun for
 		}
-		if err := w.begin(); err != nil {
-			if c.state.CompareAndSwap(callWaiting, callRunning) || c.state.Load() == callRunning {
-				c.err = fmt.Errorf("begin: %w", err)
-				w.finish(c)
-			}
-			continue
-		}
-		w.batch = append(w.batch[:0], c) // whom serve finds when fn ends the goroutine
-		if !c.state.CompareAndSwap(callWaiting, callRunning) && c.state.Load() == callGone {
+		err := w.begin() // may wait long for another process; a caller need not
+		if !c.claim() {
 			w.rollback()
 			continue
 		}
+		if err != nil {
+			c.err = fmt.Errorf("begin: %w", err)
+			w.finish(c)
+			continue
+		}
+		w.batch = append(w.batch[:0], c) // whom serve finds when fn ends the goroutine
 		w.commitAlone(c)
 		w.batch = w.batch[:0]
 		w.finish(c)
@@ -164,9 +159,6 @@ func (w *writer) runAlone() {
 func (w *writer) commitAlone(c *call) {
 	crash.At("sqlite.begun")
 	w.run(c)
-	if c.err == nil && w.st.broken != nil {
-		c.err = w.st.broken // fn swallowed it
-	}
 	if c.err != nil {
 		w.rollback()
 		return
@@ -204,5 +196,8 @@ func (w *writer) run(c *call) {
 	returned = true
 	if fatalSQLite(c.err) && w.st.broken == nil {
 		w.st.broken = c.err // met while reading rows
+	}
+	if c.err == nil {
+		c.err = w.st.broken // fn kept it to itself, and nothing that it did is stored
 	}
 }

@@ -22,6 +22,11 @@ const (
 	callGone
 )
 
+// claim begins a caller's turn, or goes on with it; false when he has gone.
+func (c *call) claim() bool {
+	return c.state.CompareAndSwap(callWaiting, callRunning) || c.state.Load() == callRunning
+}
+
 // Panic is what a caller's fn panicked with; it goes on in the caller's own goroutine.
 type Panic struct {
 	Value any

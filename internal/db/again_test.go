@@ -1,0 +1,127 @@
+package db_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/db"
+)
+
+// counted is a caller of a batch, and how often the writer ran it.
+type counted struct {
+	runs atomic.Int64
+	do   func(tx *db.Tx) error
+}
+
+func (c *counted) call(tx *db.Tx) error { c.runs.Add(1); return c.do(tx) }
+
+// putter stores one setting.
+func putter(name string) *counted {
+	return &counted{do: func(tx *db.Tx) error { return put(tx, name, "1") }}
+}
+
+// together runs the callers in one batch; it returns their errors, and how often each was run.
+func together(t *testing.T, d *db.DB, callers ...*counted) (errs []error, runs []int64) {
+	t.Helper()
+	var calls []func(tx *db.Tx) error
+	for _, c := range callers {
+		calls = append(calls, c.call)
+	}
+	errs = batch(t, d, calls...)
+	for _, c := range callers {
+		runs = append(runs, c.runs.Load())
+	}
+	return errs, runs
+}
+
+// TestGroupCommit_WhoIsRunAgain: who fails before he has written anything costs the others nothing. One
+// who has written first is undone: the batch begins anew, up to him and no further, each behind a
+// savepoint, and is still one commit.
+func TestGroupCommit_WhoIsRunAgain(t *testing.T) {
+	reads := &counted{do: func(tx *db.Tx) error {
+		_, err := tx.Setting("none")
+		return err
+	}}
+	writes := &counted{do: func(tx *db.Tx) error { return errors.Join(put(tx, "x", "1"), errBoom) }}
+	for name, c := range map[string]struct {
+		fails *counted
+		kind  error
+		again int64
+	}{
+		"nothing was written": {reads, checkout.NotFound, 0},
+		"something was":       {writes, errBoom, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openSQLite(t)
+			before := d.Stats()
+			errs, runs := together(t, d, putter("a"), c.fails, putter("b"))
+			if errs[0] != nil || !errors.Is(errs[1], c.kind) || errs[2] != nil {
+				t.Fatal(errs)
+			}
+			if want := fmt.Sprint([]int64{1 + c.again, 1 + c.again, 1}); fmt.Sprint(runs) != want {
+				t.Errorf("run %v times, want %s", runs, want)
+			}
+			now := d.Stats()
+			if now.Reruns-before.Reruns != 2*c.again || now.Commits-before.Commits != 2 { // the holder's and the batch's
+				t.Errorf("%d run again, %d commits", now.Reruns-before.Reruns, now.Commits-before.Commits)
+			}
+			if n := count(t, d, `SELECT COUNT(*) FROM settings`); n != 2 {
+				t.Errorf("%d rows", n)
+			}
+		})
+	}
+}
+
+// TestGroupCommit_WhoEndedItAll: the disk was full for one, and SQLite ended the transaction of all. He
+// has his error, also when his fn kept it to itself: nothing of his is stored. The others are run again,
+// each alone, and theirs is.
+func TestGroupCommit_WhoEndedItAll(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		for _, swallows := range []bool{false, true} {
+			t.Run(fmt.Sprintf("apart %v, swallowed %v", apart, swallows), func(t *testing.T) {
+				d := openSQLite(t)
+				update(t, d, func(tx *db.Tx) error {
+					pages, err := tx.Int(`PRAGMA page_count`)
+					if err == nil {
+						_, err = tx.Int(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+4))
+					}
+					return err
+				})
+				greedy := &counted{do: func(tx *db.Tx) error {
+					err := put(tx, "greedy", strings.Repeat("x", 1<<20))
+					if swallows {
+						return nil
+					}
+					return err
+				}}
+				callers := []*counted{putter("a"), greedy, putter("b")}
+				if apart { // another's failure made the batch begin anew before it came to him
+					callers = append([]*counted{{do: func(tx *db.Tx) error { return errors.Join(put(tx, "x", "1"), errBoom) }}}, callers...)
+				}
+				errs, runs := together(t, d, callers...)
+				if apart {
+					if !errors.Is(errs[0], errBoom) {
+						t.Error(errs[0])
+					}
+					errs, runs = errs[1:], runs[1:]
+				}
+				if errs[0] != nil || errs[2] != nil {
+					t.Errorf("the others got %v, %v", errs[0], errs[2])
+				}
+				if !errors.Is(errs[1], checkout.Unavailable) || !strings.Contains(errs[1].Error(), "full") {
+					t.Errorf("he got %v", errs[1])
+				}
+				if runs[0] != 2 || runs[1] != 1 || runs[2] != 1 {
+					t.Errorf("run %v times", runs)
+				}
+				if n := count(t, d, `SELECT COUNT(*) FROM settings WHERE name IN ('a', 'b')`); n != 2 || n != count(t, d, `SELECT COUNT(*) FROM settings`) {
+					t.Errorf("%d of the others' rows", n)
+				}
+			})
+		}
+	}
+}
