@@ -1,4 +1,5 @@
-// Package static holds what a page loads besides itself: style sheets, the font, the mark.
+// Package static holds what a page loads besides itself: style sheets, the font, the mark, the
+// admin's script.
 // Everything is embedded, named by the hash of its content, compressed once at start and
 // served as immutable. It knows no page and no merchant; an accent colour is a word to it.
 package static
@@ -15,7 +16,7 @@ import (
 	"strings"
 )
 
-//go:embed css img fonts/*.woff2
+//go:embed css img js fonts/*.woff2
 var files embed.FS
 
 // prefix is where the files are mounted.
@@ -68,7 +69,7 @@ func mustBuild() *shelf {
 
 func build() (*shelf, error) {
 	s := &shelf{paths: map[string]string{}, assets: map[string]*asset{}}
-	for _, dir := range []string{"fonts", "img"} {
+	for _, dir := range []string{"fonts", "img", "js"} {
 		entries, err := files.ReadDir(dir)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", dir, err)

@@ -17,6 +17,8 @@ type Desk struct {
 	User      string
 	// Sections are those that this person may open.
 	Sections []Section
+	// Shortcuts are the keys that this person may press.
+	Shortcuts []Shortcut
 	// Done is the sentence about what was just done, "" for none.
 	Done string
 }

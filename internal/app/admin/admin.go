@@ -65,7 +65,7 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes()} {
+	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes()} {
 		list = append(list, part...)
 	}
 	return list

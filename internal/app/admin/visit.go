@@ -33,6 +33,7 @@ type visit struct {
 // settled, and whoever is not in is led to the door.
 func (a *Admin) guard(r Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		server.AllowScripts(c)
 		if r.Method != http.MethodGet && a.Server.CrossSite(c.Request()) {
 			return server.Fail(c, http.StatusForbidden, server.Way{Home: home, Locale: a.locale(c)})
 		}
@@ -186,7 +187,7 @@ func (a *Admin) locale(c echo.Context) i18n.Locale {
 func (v *visit) desk(title, here, self string) templates.Desk {
 	d := templates.Desk{
 		Sheet: templates.Sheet{L: v.l, Title: title, Switch: self}, Shop: v.shop.Name, Test: !v.scope.Live, Here: here,
-		User: v.who.User.Email, Sections: v.sections(),
+		User: v.who.User.Email, Sections: v.sections(), Shortcuts: v.shortcuts(),
 	}
 	if v.shop.Name != "" {
 		d.Title = title + " · " + v.shop.Name

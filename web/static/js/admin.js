@@ -1,0 +1,126 @@
+// The admin's script. Every page works without it; it only saves steps: copying, keys, a form that
+// reads amounts aloud while they are typed. It asks nobody but the page's own server.
+(() => {
+  'use strict';
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const words = document.body.dataset;
+
+  // Copying. What is copied stands on the page in Latin digits, so that a bank's form takes it.
+  const copyButton = (text, name) => {
+    const b = document.createElement('button');
+    b.type = 'button';
+    b.className = 'copier';
+    b.textContent = words.copy;
+    b.setAttribute('aria-label', words.copy + ' ' + name);
+    const say = (word) => {
+      b.textContent = word;
+      b.setAttribute('aria-label', word);
+      told.textContent = word;
+      setTimeout(() => { b.textContent = words.copy; b.setAttribute('aria-label', words.copy + ' ' + name); }, 2000);
+    };
+    b.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        say(words.copied);
+      } catch {
+        say(words.copyFailed);
+      }
+    });
+    return b;
+  };
+  const told = document.createElement('p');
+  told.className = 'hidden';
+  told.setAttribute('role', 'status');
+  document.body.append(told);
+  for (const field of all('input[data-copy]')) {
+    field.addEventListener('focus', () => field.select());
+    field.after(copyButton(() => field.value, field.getAttribute('aria-label')));
+  }
+  for (const value of all('.facts bdi.ltr')) {
+    const name = value.closest('div').querySelector('dt');
+    value.after(copyButton(() => value.textContent.trim(), name ? name.textContent : ''));
+  }
+
+  // Printing: the browser's own menu does it without us.
+  for (const b of all('button[data-print]')) {
+    b.hidden = false;
+    b.addEventListener('click', () => window.print());
+  }
+
+  // A form that is read by the server while it is typed in: the same form, sent with act=count, comes
+  // back with what it says, and the marked parts of the page are put in place of the old ones.
+  for (const form of all('form[data-live]')) {
+    let timer, asking;
+    const send = async (act) => {
+      asking?.abort();
+      asking = new AbortController();
+      const body = new URLSearchParams(new FormData(form));
+      body.set('act', act);
+      const answer = await fetch(form.action, {method: 'POST', body, signal: asking.signal, redirect: 'error'});
+      if (!answer.ok) throw new Error(answer.statusText);
+      return new DOMParser().parseFromString(await answer.text(), 'text/html');
+    };
+    const swap = (page, selector) => {
+      for (const old of all(selector)) {
+        const fresh = page.getElementById(old.id);
+        if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+      }
+    };
+    form.addEventListener('input', (e) => {
+      if (!e.target.closest('[data-counted]')) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => send('count').then((page) => swap(page, '[data-read]'), () => {}), 150);
+    });
+    form.addEventListener('click', (e) => {
+      const more = e.target.closest('button[value=more]');
+      if (!more) return;
+      e.preventDefault();
+      clearTimeout(timer);
+      send('more').then((page) => {
+        const rows = all('[name^=item_title]', form).length;
+        swap(page, '[data-lines]');
+        swap(page, '[data-read]');
+        all('[name^=item_title]', form)[rows]?.focus();
+      }, () => form.requestSubmit(more));
+    });
+  }
+
+  // Keys. They can be switched off (WCAG 2.1.4), and never count while somebody types.
+  const help = document.getElementById('keys');
+  if (!help) return;
+  const on = () => { try { return localStorage.getItem('keys') !== 'off'; } catch { return true; } };
+  const box = help.querySelector('input');
+  box.checked = on();
+  box.addEventListener('change', () => { try { localStorage.setItem('keys', box.checked ? 'on' : 'off'); } catch { /* it lasts for this page */ } });
+  const typing = (e) => e && (e.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(e.tagName) && !/^(checkbox|radio|button|submit)$/.test(e.type));
+  const row = (step) => {
+    const links = all('.list tbody tr, .queue li').map((r) => r.querySelector('a')).filter((a) => a && a.checkVisibility());
+    const at = links.indexOf(document.activeElement.closest('tr, li')?.querySelector('a'));
+    links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
+  };
+  const toSearch = () => {
+    const q = document.getElementById('q');
+    if (q) q.select(); else location.assign(help.dataset.search);
+  };
+  if (location.hash === '#q') document.getElementById('q')?.focus();
+  let before = '';
+  document.addEventListener('keydown', (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || typing(e.target)) return;
+    if ((e.key === '?' || e.key === '؟') && !help.open) { e.preventDefault(); help.showModal(); return; }
+    if (help.open || !box.checked) return;
+    // By the key's place where the layout is Persian: nobody changes it to press j.
+    const latin = /^[a-z/?]$/i.test(e.key) ? e.key.toLowerCase() : {Slash: '/'}[e.code] ?? (e.code.startsWith('Key') ? e.code.slice(3).toLowerCase() : '');
+    const key = before === 'g' ? 'g ' + latin : latin;
+    before = key === 'g' ? 'g' : '';
+    if (key === 'j') row(1);
+    else if (key === 'k') row(-1);
+    else if (key === '/') toSearch();
+    else {
+      const link = document.querySelector(`a[data-key="${key}"]`);
+      if (!link || !key) return;
+      link.click();
+    }
+    e.preventDefault();
+  });
+  for (const b of all('[data-keys]')) b.addEventListener('click', (e) => { e.preventDefault(); help.showModal(); });
+})();
