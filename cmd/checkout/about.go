@@ -9,7 +9,8 @@ import (
 )
 
 type keyCmd struct {
-	New keyNewCmd `cmd:"" help:"Print a fresh secret key for CHECKOUT_SECRET_KEY."`
+	New    keyNewCmd    `cmd:"" help:"Print a fresh secret key for CHECKOUT_SECRET_KEY."`
+	Rotate keyRotateCmd `cmd:"" help:"Seal again, under the first key of CHECKOUT_SECRET_KEY, what the older ones behind it sealed. Beside a running server, and as often as you like."`
 }
 
 type keyNewCmd struct{}
@@ -18,6 +19,24 @@ type keyNewCmd struct{}
 func (keyNewCmd) Run(s *shell) error {
 	key := app.NewKey()
 	return s.print(map[string]string{"key": key}, "%s", key)
+}
+
+type keyRotateCmd struct{}
+
+// Run seals everything again.
+func (keyRotateCmd) Run(s *shell) error {
+	return s.withOffice(func(o *app.Office) error {
+		r, err := o.RotateKey(s.ctx)
+		if err != nil {
+			return err
+		}
+		more := ""
+		if len(r.Older) > 0 {
+			more = "\nThe older keys open nothing that is stored any more. Leave them behind the new one for another month: addresses to which gateways send customers back were signed with them."
+		}
+		return s.print(r, "Sealed again under key %s: %d gateway accounts, %d second factors, %d link keys, %d webhook endpoints, %d kept answers, %d letters.%s",
+			r.Key, r.Accounts, r.Factors, r.LinkKeys, r.Webhooks, r.Answers, r.Letters, more)
+	})
 }
 
 type versionCmd struct{}

@@ -14,7 +14,7 @@ import (
 func TestHelp_EveryCommand(t *testing.T) {
 	h := newHouse(t)
 	for _, name := range []string{
-		"", "demo", "serve", "simulator", "migrate", "backup", "restore", "db", "db copy", "key", "key new", "merchant", "merchant create", "user", "user create",
+		"", "demo", "serve", "simulator", "migrate", "backup", "restore", "db", "db copy", "key", "key new", "key rotate", "merchant", "merchant create", "user", "user create",
 		"apikey", "apikey create", "gateway", "gateway set", "invoice", "invoice create", "webhook", "webhook add", "webhook list", "webhook remove", "version", "help",
 	} {
 		r := h.run(append(strings.Fields(name), "--help")...)

@@ -42,6 +42,8 @@ const (
 	pruneEvery = time.Hour
 	// loopbackEvery is how late an account that moved to this machine gets its form-action.
 	loopbackEvery = 5 * time.Second
+	// keysEvery is how late a new secret key in its file is used for sealing.
+	keysEvery = 5 * time.Second
 	// verifiers is how many verify calls run at once; each waits for a gateway and costs little.
 	// A gateway that hangs must not keep the others' customers waiting: there are places enough.
 	verifiers = 256
@@ -121,11 +123,11 @@ func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
 // furnish puts every room in its place on an open store.
 func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, error) {
 	a := &App{cfg: cfg, db: store, log: o.Log}
-	box, err := seal.New(cfg.SecretKeys...)
+	box, err := cfg.box()
 	if err != nil {
-		return nil, fmt.Errorf("read the secret key: %w", err)
+		return nil, err
 	}
-	if err := checkKey(ctx, store, box); err != nil {
+	if err := checkServingKey(ctx, store, box, &cfg); err != nil {
 		return nil, err
 	}
 	crash.At("open.key-checked")
@@ -145,6 +147,9 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
+	if cfg.readKeys != nil {
+		a.worker.Every("keys", keysEvery, func(context.Context) error { return renewKeys(box, o.Log) })
+	}
 	a.worker.Every("loopback", loopbackEvery, a.lookForLoopback)
 	if err := errors.Join(a.worker.Prepare(ctx), a.Engine.Prepare(ctx), a.Webhooks.Prepare(ctx), a.lookForLoopback(ctx)); err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
-	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
 
@@ -87,9 +86,9 @@ func opens(ctx context.Context, store *db.DB, cfg Config) (bool, error) {
 	if cfg.NeedSecretKey() != nil {
 		return false, nil
 	}
-	box, err := seal.New(cfg.SecretKeys...)
+	box, err := cfg.box()
 	if err != nil {
-		return false, fmt.Errorf("read the secret key: %w", err)
+		return false, err
 	}
 	var sealed string
 	err = store.View(ctx, func(tx *db.Tx) (err error) {

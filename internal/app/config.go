@@ -33,6 +33,9 @@ type Config struct {
 	WebhookAllow   []netip.Prefix
 	OTLPEndpoint   string
 
+	// readKeys reads the secret keys again. Nil when they stand in the environment, which never changes.
+	readKeys func() ([]string, error)
+
 	// Warnings say which given variables this version does not act on yet: for the log.
 	Warnings []string
 }
@@ -71,6 +74,9 @@ func Load(getenv func(string) string) (Config, error) {
 	if (len(c.TLSDomains) > 0) || c.TLSEmail != "" || c.ACMEURL != "" {
 		// Serving plain HTTP to somebody who believes in TLS would be worse than not starting.
 		return Config{}, &ConfigError{Name: "CHECKOUT_TLS_DOMAINS, CHECKOUT_TLS_EMAIL, CHECKOUT_ACME_URL", Expected: "to be empty, because this version gets no certificates by itself: put a proxy with TLS before it"}
+	}
+	if getenv("CHECKOUT_SECRET_KEY_FILE") != "" {
+		c.readKeys = readKeys(getenv)
 	}
 	if err := c.checkMail(); err != nil {
 		return Config{}, err
@@ -140,4 +146,25 @@ func (c *Config) NeedSecretKey() error {
 		return nil
 	}
 	return &ConfigError{Name: "CHECKOUT_SECRET_KEY", Expected: "32 bytes in base64; checkout key new prints one"}
+}
+
+// readKeys reads the secret keys as Load does, and nothing else.
+func readKeys(getenv func(string) string) func() ([]string, error) {
+	return func() ([]string, error) {
+		for _, v := range Variables() {
+			if v.Name != "CHECKOUT_SECRET_KEY" {
+				continue
+			}
+			value, err := v.read(getenv)
+			if err != nil {
+				return nil, err
+			}
+			var c Config
+			if err := v.set(&c, value); err != nil {
+				return nil, v.wrong(value, err)
+			}
+			return c.SecretKeys, nil
+		}
+		return nil, nil
+	}
 }

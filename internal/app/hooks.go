@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -30,9 +29,9 @@ func (o *Office) hooks(ctx context.Context) (*webhooks.Hooks, error) {
 	if err := o.cfg.NeedSecretKey(); err != nil {
 		return nil, err
 	}
-	box, err := seal.New(o.cfg.SecretKeys...)
+	box, err := o.cfg.box()
 	if err != nil {
-		return nil, fmt.Errorf("read the secret key: %w", err)
+		return nil, err
 	}
 	if err := checkKey(ctx, o.db, box); err != nil {
 		return nil, err

@@ -193,9 +193,9 @@ func (o *Office) scope(ctx context.Context, slug string, live bool) (payments.Sc
 // engine is the engine without the means to reach a gateway: what commands ask of it stays in the
 // database.
 func (o *Office) engine(ctx context.Context) (*payments.Engine, error) {
-	box, err := seal.New(o.cfg.SecretKeys...)
+	box, err := o.cfg.box()
 	if err != nil {
-		return nil, fmt.Errorf("read the secret key: %w", err)
+		return nil, err
 	}
 	if err := checkKey(ctx, o.db, box); err != nil {
 		return nil, err

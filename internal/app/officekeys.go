@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"dargah/internal/app/checkout"
-	"dargah/internal/app/seal"
 )
 
 // CreateAPIKey makes a key of the API with these scopes, all when there are none.
@@ -65,9 +63,9 @@ func (o *Office) CreateLinkKey(ctx context.Context, slug, name string, live bool
 	if err := o.cfg.NeedSecretKey(); err != nil {
 		return APIKey{}, err
 	}
-	box, err := seal.New(o.cfg.SecretKeys...)
+	box, err := o.cfg.box()
 	if err != nil {
-		return APIKey{}, fmt.Errorf("read the secret key: %w", err)
+		return APIKey{}, err
 	}
 	if err := checkKey(ctx, o.db, box); err != nil {
 		return APIKey{}, err

@@ -43,6 +43,14 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"PruneTries":   func(tx *db.Tx) error { return tx.PruneTries() },
 		"OfferTOTP":    func(tx *db.Tx) error { return tx.OfferTOTP(user, "sealed") },
 		"ConfirmTOTP":  func(tx *db.Tx) error { return errors.Join(tx.OfferTOTP(user, "sealed"), tx.ConfirmTOTP(user)) },
+		"SealedFactors": func(tx *db.Tx) error {
+			return errors.Join(tx.OfferTOTP(user, "sealed"), one(tx.SealedFactors(&db.Sealed{}, 9)))
+		},
+		"ResealFactor":  func(tx *db.Tx) error { return one(tx.ResealFactor(&db.Sealed{ID: user, Value: "x"}, "y")) },
+		"SealedAnswers": func(tx *db.Tx) error { return one(tx.SealedAnswers(&db.Sealed{}, 9)) },
+		"ResealAnswer": func(tx *db.Tx) error {
+			return one(tx.ResealAnswer(&db.Sealed{ID: "key", MerchantID: pottery, Live: true, Value: "x"}, "y"))
+		},
 		"DropTOTP":     func(tx *db.Tx) error { return tx.DropTOTP(user) },
 		"TakeTOTPStep": func(tx *db.Tx) error { return one(tx.TakeTOTPStep(user, 7)) },
 		"ReplaceRecoveryCodes": func(tx *db.Tx) error {

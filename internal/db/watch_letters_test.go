@@ -31,6 +31,8 @@ func letterQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"Outbox":            func(tx *db.Tx) error { return one(tx.Outbox(pottery, true)) },
 		"PruneLetterCounts": func(tx *db.Tx) error { return tx.PruneLetterCounts() },
 		"RequeueLetter":     func(tx *db.Tx) error { return one(tx.RequeueLetter(refused.ID)) },
+		"SealedLetters":     func(tx *db.Tx) error { return one(tx.SealedLetters(&db.Sealed{}, 9)) },
+		"ResealLetter":      func(tx *db.Tx) error { return one(tx.ResealLetter(&db.Sealed{ID: waits.ID, Value: "x"}, "y")) },
 		"SaveLetter":        func(tx *db.Tx) error { return one(tx.SaveLetter(waits)) },
 		"HastenLetters":     func(tx *db.Tx) error { return tx.HastenLetters() },
 		"ForgetLetters":     func(tx *db.Tx) error { return one(tx.ForgetLetters(tx.Now().AddDate(1, 0, 0), 9)) },

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 )
 
 // A token is 16 random bytes and 16 of their MAC (RFC 2104, section 5: half of the hash
@@ -20,23 +21,21 @@ const (
 // a MAC made for one is worth nothing in another. Each part is hashed with its length, so
 // that ("ab","c") and ("a","bc") differ.
 func (b *Box) MAC(domain string, parts ...[]byte) []byte {
-	return b.keys[0].mac(forMAC+domain, parts...)
+	return b.keys()[0].mac(forMAC+domain, parts...)
 }
 
 // CheckMAC reports, in constant time, whether any key of the box made this MAC.
 func (b *Box) CheckMAC(domain string, mac []byte, parts ...[]byte) bool {
-	for _, k := range b.keys {
-		if hmac.Equal(mac, k.mac(forMAC+domain, parts...)) {
-			return true
-		}
+	made := func() bool {
+		return slices.ContainsFunc(b.keys(), func(k key) bool { return hmac.Equal(mac, k.mac(forMAC+domain, parts...)) })
 	}
-	return false
+	return made() || b.renewed() && made()
 }
 
 // Token returns an unguessable address: the random bytes and a MAC that says they are ours.
 // The MAC tells a token lost with a restored database from one that was never given out.
 func (b *Box) Token(domain string, random [16]byte) string {
-	token := b.keys[0].token(domain, random)
+	token := b.keys()[0].token(domain, random)
 	return base64.RawURLEncoding.EncodeToString(token[:])
 }
 
@@ -50,13 +49,13 @@ func (b *Box) CheckToken(domain, s string) bool {
 	if err != nil || len(raw) != tokenBytes { // the decoder skips line breaks, which shortens raw
 		return false
 	}
-	for _, k := range b.keys {
-		want := k.token(domain, [tokenRandom]byte(raw))
-		if subtle.ConstantTimeCompare(raw, want[:]) == 1 {
-			return true
-		}
+	made := func() bool {
+		return slices.ContainsFunc(b.keys(), func(k key) bool {
+			want := k.token(domain, [tokenRandom]byte(raw))
+			return subtle.ConstantTimeCompare(raw, want[:]) == 1
+		})
 	}
-	return false
+	return made() || b.renewed() && made()
 }
 
 func (k key) token(domain string, random [tokenRandom]byte) [tokenBytes]byte {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 const keyBytes = 32
@@ -38,7 +39,8 @@ var (
 
 // Box seals with its first key and opens with all. Safe for concurrent use.
 type Box struct {
-	keys []key
+	ring  atomic.Pointer[[]key]
+	again renewal
 }
 
 type key struct {
@@ -53,16 +55,20 @@ func New(keys ...string) (*Box, error) {
 	if len(keys) == 0 {
 		return nil, ErrNoKey
 	}
-	box := &Box{}
+	ring := make([]key, 0, len(keys))
 	for i, text := range keys {
 		k, err := parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("read secret key %d of %d: %w", i+1, len(keys), err)
 		}
-		box.keys = append(box.keys, k)
+		ring = append(ring, k)
 	}
+	box := &Box{}
+	box.ring.Store(&ring)
 	return box, nil
 }
+
+func (b *Box) keys() []key { return *b.ring.Load() }
 
 // NewKey returns a fresh secret key: 32 random bytes in base64, 44 characters.
 func NewKey() string {
@@ -109,7 +115,7 @@ func derive(raw []byte, use string) ([]byte, error) {
 // Seal encrypts plain for one place, named by aad (table, row and column): the text opens
 // nowhere else, so a row's secret cannot be copied into another row.
 func (b *Box) Seal(plain []byte, aad string) string {
-	k := b.keys[0]
+	k := b.keys()[0]
 	return k.id + "." + base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, plain, []byte(aad)))
 }
 
@@ -123,8 +129,16 @@ func (b *Box) Open(sealed, aad string) ([]byte, error) {
 	if err != nil {
 		return nil, ErrBroken
 	}
+	plain, err := open(b.keys(), id, raw, aad)
+	if errors.Is(err, ErrUnknownKey) && b.renewed() {
+		plain, err = open(b.keys(), id, raw, aad)
+	}
+	return plain, err
+}
+
+func open(keys []key, id string, raw []byte, aad string) ([]byte, error) {
 	known := false
-	for _, k := range b.keys {
+	for _, k := range keys {
 		if k.id != id {
 			continue
 		}
@@ -141,5 +155,5 @@ func (b *Box) Open(sealed, aad string) ([]byte, error) {
 
 // Current reports whether the first key sealed this value; a rotation seals the others again.
 func (b *Box) Current(sealed string) bool {
-	return strings.HasPrefix(sealed, b.keys[0].id+".")
+	return strings.HasPrefix(sealed, b.keys()[0].id+".")
 }

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"strconv"
 
 	"dargah/internal/db"
 )
@@ -26,8 +25,7 @@ func (h *Hooks) once(ctx context.Context, sc Scope, o *Once, act func(tx *db.Tx)
 }
 
 func (h *Hooks) keyed(sc Scope, o *Once) db.KeyedCall {
-	// The place binds a sealed answer to its row.
-	place := "idempotency_keys/" + sc.MerchantID + "/" + strconv.FormatBool(sc.Live) + "/" + o.Key
+	place := answerPlace(sc.MerchantID, sc.Live, o.Key)
 	return db.KeyedCall{
 		Once: *o, MerchantID: sc.MerchantID, Live: sc.Live,
 		Seal: func(body []byte) string { return h.Box.Seal(body, place) },
