@@ -45,6 +45,7 @@ type cli struct {
 	Gateway   gatewayCmd   `cmd:"" help:"A merchant's settings for a gateway."`
 	Invoice   invoiceCmd   `cmd:"" help:"Invoices."`
 	Webhook   webhookCmd   `cmd:"" help:"Where a merchant's programs hear of what happens."`
+	VerifyLog verifyLogCmd `cmd:"" name:"verify-log" help:"Prove that an evidence file was not changed: without a database, anywhere."`
 	Version   versionCmd   `cmd:"" help:"What this program was built from."`
 	Help      helpCmd      `cmd:"" help:"Help on a command; 'help env' prints the table of environment variables."`
 }

@@ -19,6 +19,7 @@ import (
 	"dargah/internal/app/admin"
 	"dargah/internal/app/api"
 	"dargah/internal/app/crash"
+	"dargah/internal/app/evidence"
 	"dargah/internal/app/mail"
 	"dargah/internal/app/pages"
 	"dargah/internal/app/payments"
@@ -243,6 +244,7 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 	}
 	admin.Mount(admin.Options{
 		Server: srv, Engine: a.Engine, Access: a.Access, Webhooks: a.Webhooks, Mail: a.Mail, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
+		Sign: func(message []byte) ([]byte, []byte) { return a.Engine.Box.Sign(evidence.Domain, message) },
 	})
 	mountSimulator(srv, sim)
 	return srv, nil

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"dargah/internal/app/checkout"
-	"dargah/internal/app/payments"
 	"dargah/internal/db"
 )
 
@@ -72,7 +71,7 @@ func proves(c *db.Chain) error {
 		if e.Sequence != int64(i+1) {
 			return fmt.Errorf("invoice %s: event %d is missing", c.InvoiceID, i+1)
 		}
-		hash = payments.EventHash(hash, e)
+		hash = checkout.EventHash(hash, e)
 	}
 	if c.Head != int64(len(c.Events)) || c.Hash != hash {
 		return fmt.Errorf("invoice %s: its %d events do not prove themselves", c.InvoiceID, len(c.Events))

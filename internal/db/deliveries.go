@@ -210,12 +210,14 @@ func (tx *Tx) deliveries(query string, args ...any) ([]checkout.Delivery, error)
 	return list, rows.Err()
 }
 
-func scanDelivery(row scanner) (*checkout.Delivery, error) {
+// scanDelivery reads deliveryColumns, and what stands before them into more.
+func scanDelivery(row scanner, more ...any) (*checkout.Delivery, error) {
 	var d checkout.Delivery
 	var status string
 	var byHand, created int64
 	var heard, next, lease sql.NullInt64
-	if err := row.Scan(&d.ID, &d.EventID, &d.EndpointID, &d.Type, &status, &d.Attempts, &d.Round, &byHand, &heard, &next, &lease, &d.Fence, &created); err != nil {
+	err := row.Scan(append(more, &d.ID, &d.EventID, &d.EndpointID, &d.Type, &status, &d.Attempts, &d.Round, &byHand, &heard, &next, &lease, &d.Fence, &created)...)
+	if err != nil {
 		return nil, err
 	}
 	d.Status, d.ByHand, d.LastStatus = checkout.DeliveryStatus(status), byHand == 1, int(heard.Int64)

@@ -77,8 +77,9 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertNote": func(tx *db.Tx) error {
 			return tx.InsertNote(db.Note{ID: "nte_2", InvoiceID: s.inv.ID, UserID: user, CreatedAt: moneyTime})
 		},
-		"NotesOfInvoice": func(tx *db.Tx) error { return one(tx.NotesOfInvoice(s.inv.ID)) },
-		"HastenJob":      func(tx *db.Tx) error { return tx.HastenJob("verify", "k") },
+		"DeliveriesOfInvoice": func(tx *db.Tx) error { return one(tx.DeliveriesOfInvoice(s.inv.ID, 9)) },
+		"NotesOfInvoice":      func(tx *db.Tx) error { return one(tx.NotesOfInvoice(s.inv.ID)) },
+		"HastenJob":           func(tx *db.Tx) error { return tx.HastenJob("verify", "k") },
 		"InvoiceTotals": func(tx *db.Tx) error {
 			return one(tx.InvoiceTotals(db.InvoiceQuery{MerchantID: pottery, Live: true, Limit: 9}))
 		},

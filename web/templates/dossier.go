@@ -31,6 +31,9 @@ type Dossier struct {
 	Copy    string
 	Cancel  string
 	Problem []FieldProblem
+	// Evidence is where the history is as one file.
+	Evidence string
+	Told     []ToldRow
 }
 
 // Clock is the time in which a payment must be verified.
@@ -114,3 +117,32 @@ type RefundForm struct {
 
 // NoteRow is what somebody wrote.
 type NoteRow struct{ Body, By, When string }
+
+// ToldRow is a letter or a webhook that told somebody of the invoice.
+type ToldRow struct {
+	Name, To, When string
+	State          State
+	Href           string // "" for nothing to open
+}
+
+// Evidence is an invoice's history as it is handed on: the page holds what the file holds.
+type Evidence struct {
+	Desk
+	Back    Action
+	Heading string
+	Texts   []string
+	File    string
+	Command string
+	Seal    []Fact
+	Facts   []Fact
+	Trials  []Trial
+	Told    []ToldRow
+	Events  []EvidenceRow
+}
+
+// EvidenceRow is one event of the chain.
+type EvidenceRow struct {
+	Number, Time, Text string
+	Small              []Fact
+	Raw, Hash          string
+}

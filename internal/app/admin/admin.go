@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/access"
+	"dargah/internal/app/evidence"
 	"dargah/internal/app/mail"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
@@ -37,9 +38,11 @@ type Options struct {
 	Mail     *mail.Room
 	DB       Store
 	Sessions scs.CtxStore
-	BaseURL  string // public origin without a trailing slash
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Sign signs an evidence file with the installation's key.
+	Sign    evidence.Sign
+	BaseURL string // public origin without a trailing slash
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Admin is the room.
@@ -65,7 +68,10 @@ type Route struct {
 // Routes lists every address of the admin.
 func Routes() []Route {
 	var list []Route
-	for _, part := range [][]Route{gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes()} {
+	for _, part := range [][]Route{
+		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
+		evidenceRoutes(),
+	} {
 		list = append(list, part...)
 	}
 	return list

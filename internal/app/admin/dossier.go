@@ -11,6 +11,7 @@ import (
 
 	"dargah/internal/app/access"
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/evidence"
 	"dargah/internal/app/i18n"
 	"dargah/internal/app/server"
 	"dargah/internal/db"
@@ -42,6 +43,8 @@ type dossier struct {
 	events   []checkout.Event   // newest first
 	refunds  []checkout.Refund
 	notes    []db.Note
+	letters  []checkout.Letter
+	told     []evidence.Told
 	names    map[string]string // of the actors
 	// clocked is the attempt whose window is running, ref what is asked about, next when.
 	clocked *checkout.Attempt
@@ -80,6 +83,9 @@ func (a *Admin) read(ctx context.Context, v *visit, id string) (*dossier, error)
 			return err
 		}
 		if d.notes, err = tx.NotesOfInvoice(id); err != nil {
+			return err
+		}
+		if d.letters, d.told, err = told(tx, v, id); err != nil {
 			return err
 		}
 		if err := d.name(tx, v); err != nil {
@@ -169,7 +175,7 @@ func (a *Admin) showDossier(c echo.Context, v *visit, status int, t tried) error
 	view := templates.Dossier{
 		Heading: l.T("admin.invoice.title", "number", i18n.Digits(l, inv.Number)), Back: templates.Action{Href: listPath, Text: l.T("admin.section.invoices")},
 		State: invoiceState(l, state), Amount: i18n.Toman(l, inv.Amount), Rial: l.T("amount.rial", "amount", i18n.RialAmount(l, inv.Amount)),
-		Words: i18n.InWords(l, inv.Amount), Means: v.means(d, state), Log: v.log(d), Facts: v.facts(d), Link: a.Engine.PaymentURL(inv),
+		Words: i18n.InWords(l, inv.Amount), Means: v.means(d, state), Log: v.log(d), Facts: v.facts(d), Link: a.Engine.PaymentURL(inv), Evidence: self + "/evidence", Told: v.toldRows(d.letters, d.told),
 	}
 	view.Desk = v.desk(view.Heading+", "+view.State.Word, "invoices", self)
 	if key := v.query.Get("trouble"); slices.Contains(troubles, key) {

@@ -53,6 +53,10 @@ func desks(d *demo) []desk {
 		{name: "invoice-review", path: "/admin", show: invoiceOf(d, "MP-1215")},
 		{name: "invoice-paid", path: "/admin", show: invoiceOf(d, "MP-1208")},
 		{name: "invoice-open", path: "/admin", show: invoiceOf(d, "MP-1217")},
+		{name: "invoice-evidence", path: "/admin", show: func(t *testing.T, b *tab) {
+			invoiceOf(d, "MP-1208")(t, b)
+			b.goTo(b.address() + "/evidence")
+		}},
 		{name: "settings", path: "/admin/settings"},
 		{name: "gateways", path: "/admin/settings/gateways"},
 		{name: "keys", path: "/admin/settings/keys"},

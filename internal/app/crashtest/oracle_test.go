@@ -175,7 +175,7 @@ func (w *world) judgeEvents(inv *invoice) map[string]bool {
 			if e.Sequence != int64(i+1) {
 				w.Errorf("%s: event %d has sequence %d", inv.ID, i+1, e.Sequence)
 			}
-			hash = payments.EventHash(hash, e)
+			hash = checkout.EventHash(hash, e)
 			if e.Type == checkout.EventInvoicePaid {
 				paid++
 			}

@@ -209,7 +209,7 @@ func lawfulInvoice(tx *db.Tx, inv *checkout.Invoice) error {
 	prev, paid := "", 0
 	for i := range newest {
 		e := newest[len(newest)-1-i]
-		if prev = payments.EventHash(prev, &e); e.Sequence != int64(i+1) {
+		if prev = checkout.EventHash(prev, &e); e.Sequence != int64(i+1) {
 			return fmt.Errorf("event %d (%s) stands in place %d", e.Sequence, e.Type, i+1)
 		}
 		if e.Type == checkout.EventInvoicePaid {

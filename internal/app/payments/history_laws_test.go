@@ -139,7 +139,7 @@ func chainLaw(b *book) error {
 		if e.Sequence != int64(i+1) {
 			return fmt.Errorf("the chain breaks at event %d (%s)", e.Sequence, e.Type)
 		}
-		if prev = payments.EventHash(prev, &e); e.Type == checkout.EventInvoicePaid {
+		if prev = checkout.EventHash(prev, &e); e.Type == checkout.EventInvoicePaid {
 			paid++
 		}
 	}

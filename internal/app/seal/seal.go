@@ -26,6 +26,7 @@ const (
 	forSeal  = "dargah seal"
 	forMAC   = "dargah mac "
 	forToken = "dargah token "
+	forSign  = "dargah sign "
 )
 
 var (

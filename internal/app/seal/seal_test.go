@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -248,4 +249,27 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("%q is a token", other)
 		}
 	})
+}
+
+// A signature is checked with the public key alone, holds for one domain, and old keys are still known.
+func TestSign(t *testing.T) {
+	first, second := seal.NewKey(), seal.NewKey()
+	box, err := seal.New(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := seal.New(second, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, signature := box.Sign("a", []byte("message"))
+	if !ed25519.Verify(public, []byte("message"), signature) || ed25519.Verify(public, []byte("massage"), signature) {
+		t.Error("the signature does not tell the message from another")
+	}
+	if other, _ := box.Sign("b", []byte("message")); bytes.Equal(other, public) {
+		t.Error("two domains have one key")
+	}
+	if keys := rotated.Signers("a"); len(keys) != 2 || !bytes.Equal(keys[1], public) || bytes.Equal(keys[0], public) {
+		t.Errorf("after a rotation the old key is not known: %x", keys)
+	}
 }
