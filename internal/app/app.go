@@ -39,6 +39,8 @@ const (
 	sweepEvery = 2 * time.Second
 	// feedEvery is how much a reader of the feed may have to put in its place at most.
 	feedEvery = 2 * time.Second
+	// remindEvery is how late a reminder may be written.
+	remindEvery = time.Minute
 	// pruneEvery is how late what may be forgotten is forgotten.
 	pruneEvery = time.Hour
 	// loopbackEvery is how late an account that moved to this machine gets its form-action.
@@ -146,6 +148,8 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	}
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
+	a.worker.Every("remind", remindEvery, a.Engine.Remind)
+	a.worker.Register(worker.Kind{Name: payments.JobRules, Concurrency: 1, Handle: a.Engine.RunRules, Endless: true})
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
 	if cfg.readKeys != nil {

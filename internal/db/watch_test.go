@@ -191,6 +191,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	maps.Copy(all, webhookQueries(s))
 	maps.Copy(all, adminQueries(s))
 	maps.Copy(all, letterQueries(s))
+	maps.Copy(all, ruleQueries(s))
 	return all
 }
 
@@ -295,6 +296,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(tx.InsertUser(s.user))
 		do(adminStock(tx, s))
 		do(letterStock(tx, s))
+		do(ruleStock(tx, s))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))

@@ -70,7 +70,7 @@ func Routes() []Route {
 	var list []Route
 	for _, part := range [][]Route{
 		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
-		evidenceRoutes(),
+		evidenceRoutes(), ruleRoutes(),
 	} {
 		list = append(list, part...)
 	}

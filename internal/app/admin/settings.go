@@ -46,6 +46,7 @@ func (v *visit) settings(here string, wrong []checkout.FieldError) templates.Set
 		{"keys", settingsPath + "/keys", access.Rule},
 		{"webhooks", hooksPath, access.See},
 		{"letters", lettersPath, access.See},
+		{"reminders", remindersPath, access.See},
 		{"people", settingsPath + "/people", access.Rule},
 	} {
 		if v.right >= tab.right {

@@ -11,7 +11,9 @@ import (
 type Links = links
 
 // NewLinks fills them in.
-func NewLinks(pay, admin, deed, stop string) Links { return links{pay, admin, deed, stop} }
+func NewLinks(pay, admin, deed, stop string) Links {
+	return links{pay: pay, admin: admin, deed: deed, stop: stop}
+}
 
 // Put renders a letter as RunLetter would.
 func Put(ctx context.Context, l *checkout.Letter, to Links, now time.Time) (Rendered, error) {

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -231,6 +232,9 @@ func TestPostfix(t *testing.T) {
 				if l.Kind == checkout.LetterRequest || l.Kind == checkout.LetterReminder {
 					l.Facts.Number = k.inv.Number
 				}
+				if l.Kind == checkout.LetterReminder {
+					l.MerchantID = "mer_1"
+				}
 				if l.Kind.Asks() {
 					l.Recipient = fmt.Sprintf("%s.%s@example.com", s.name, lang) // their number is limited
 					k.inv.Customer.Email = l.Recipient
@@ -238,8 +242,12 @@ func TestPostfix(t *testing.T) {
 			})
 			want["<"+id+"@example.ir>"] = out.Subject
 			if s.letter.Kind == checkout.LetterRequest || s.letter.Kind == checkout.LetterReminder {
-				k.update(func(tx *db.Tx) error { return tx.EditInvoice(&k.inv) }) // asked of this address
-				want["<"+id+"@example.ir>"] = ""                                  // it says what the invoice says
+				k.update(func(tx *db.Tx) error {
+					_, err := tx.ReaderOf("mer_1", k.inv.Customer.Email, id)
+					rules := checkout.Rules{MerchantID: "mer_1"}                          // no quiet hours
+					return errors.Join(err, tx.SaveRules(&rules), tx.EditInvoice(&k.inv)) // asked of this address
+				})
+				want["<"+id+"@example.ir>"] = "" // it says what the invoice says
 			}
 			for _, j := range k.claim() {
 				k.run(j)

@@ -39,7 +39,11 @@ func (r *Room) RunLetter(ctx context.Context, job checkout.Job) error {
 		return err // nil: nothing waits, and the worker removes the job
 	}
 	now := r.Now()
-	if l.Status == checkout.LetterQueued {
+	switch {
+	case l.Status != checkout.LetterQueued:
+	case to.wait.After(now):
+		l.NextAt = to.wait
+	default:
 		r.try(ctx, l, to, now)
 	}
 	return r.record(ctx, l, job)
@@ -107,6 +111,9 @@ func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 	shop := l.Facts.Shop
 	l.Facts.Describe(inv, &checkout.Merchant{})
 	l.Facts.Shop = shop
+	if l.Kind == checkout.LetterReminder {
+		return to, r.remind(tx, l, &to)
+	}
 	return to, nil
 }
 

@@ -340,6 +340,7 @@ func TestSend_RequestIsOvertaken(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				k := newDesk(t, d, c, p.at("smtp", ""))
+				k.update(func(tx *db.Tx) error { _, err := tx.ReaderOf("mer_1", "sara@example.com", "way-out"); return err })
 				k.write(checkout.LetterReminder, "evt/"+k.inv.ID, func(l *checkout.Letter) { l.Until = k.inv.ExpiresAt })
 				if test.happens != nil {
 					k.update(func(tx *db.Tx) error { return test.happens(k, tx) })

@@ -27,10 +27,11 @@ const mostName = 100
 // links are the addresses that a letter may carry. They are made of the configured origin and of
 // what the store holds, never of what a request said.
 type links struct {
-	pay   string // the payment link, "" when the letter is not about an invoice
-	admin string // the merchant's page about it
-	deed  string // what opens something: an invitation, a new password
-	stop  string // no more reminders
+	pay   string    // the payment link, "" when the letter is not about an invoice
+	admin string    // the merchant's page about it
+	deed  string    // what opens something: an invitation, a new password
+	stop  string    // no more reminders
+	wait  time.Time // until when it is held back, zero when it is not
 }
 
 // writer puts one letter into words.

@@ -15,6 +15,8 @@ import (
 	"dargah/internal/app/server"
 )
 
+const stopToken = "c3RvcC1yZW1pbmRlcnM"
+
 const baseURL = "https://pay.meybodpottery.ir"
 
 // fake is an engine of one invoice. It records what it was asked.
@@ -27,6 +29,7 @@ type fake struct {
 	starts   []payments.StartInput
 	claims   []payments.CallbackInput
 	rejects  []payments.CallbackInput
+	stopped  bool
 }
 
 func (f *fake) Page(_ context.Context, token string) (payments.Page, error) {
@@ -46,6 +49,21 @@ func (f *fake) Start(_ context.Context, in payments.StartInput) (string, error) 
 
 func (f *fake) LinkPage(context.Context, payments.LinkInput) (payments.Page, error) {
 	return payments.Page{}, checkout.Fail(checkout.Forbidden, "error.link")
+}
+
+func (f *fake) Reader(_ context.Context, token string) (payments.Reader, error) {
+	if token != stopToken {
+		return payments.Reader{}, checkout.Fail(checkout.NotFound, "error.not_found")
+	}
+	return payments.Reader{Merchant: f.page.Merchant, Stopped: f.stopped}, nil
+}
+
+func (f *fake) StopReminders(_ context.Context, token string, stop bool) error {
+	if token != stopToken {
+		return checkout.Fail(checkout.NotFound, "error.not_found")
+	}
+	f.stopped = stop
+	return nil
 }
 
 func (f *fake) StartLink(context.Context, payments.LinkInput, payments.StartInput) (string, string, error) {

@@ -41,14 +41,15 @@ const (
 
 // Pages are the customer's routes.
 type Pages struct {
-	payer   Payer
-	links   Links
-	returns Returns
-	server  *server.Server
-	baseURL string
-	now     func() time.Time
-	starts  *server.Limiter
-	memory  memory
+	payer    Payer
+	links    Links
+	returns  Returns
+	reminded Reminded
+	server   *server.Server
+	baseURL  string
+	now      func() time.Time
+	starts   *server.Limiter
+	memory   memory
 }
 
 // Mount hangs the customer's routes on the server. baseURL has no trailing slash; links and QR codes
@@ -57,10 +58,11 @@ func Mount(s *server.Server, engine interface {
 	Payer
 	Links
 	Returns
+	Reminded
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
-		payer: engine, links: engine, returns: engine, server: s, baseURL: baseURL, now: now,
+		payer: engine, links: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), memory: newMemory(),
 	}
 	e := s.Echo
@@ -70,6 +72,7 @@ func Mount(s *server.Server, engine interface {
 	}
 	e.POST("/i/:token/pay", p.pay)
 	p.mountLinks(e)
+	p.mountStop(e)
 	e.GET("/cb/gardeshpay/:token", p.gardeshpay)
 	e.POST("/cb/ghesta/:token", p.ghesta)
 	// Every other method of exactly these addresses: echo asks this before its own 405.

@@ -41,6 +41,11 @@ func (e *Engine) UpdateInvoice(ctx context.Context, sc Scope, id string, ch Invo
 			if err := findable(tx, &before, s.inv); err != nil {
 				return err
 			}
+			if slices.Contains(changed, "expires_at") {
+				if err := tx.LookAtReminder(s.inv.ID); err != nil {
+					return err
+				}
+			}
 			// The names of the fields only: their values may be personal data, which events never hold.
 			data := facts{"fields": changed}
 			if slices.Contains(changed, "amount") {

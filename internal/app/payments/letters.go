@@ -171,6 +171,9 @@ func (s *step) request() (*checkout.Letter, error) {
 	if _, err := s.tx.EnqueueLetter(l); err != nil {
 		return nil, err
 	}
+	if err := s.asked(); err != nil {
+		return nil, err
+	}
 	data := facts{"letter": l.ID}
 	if l.Status != checkout.LetterQueued {
 		data["withheld"] = l.Reason
