@@ -51,9 +51,10 @@ type options struct {
 	dir      string         // state: results, binaries, what reaches what
 	targets  []target       // whose lines are broken
 	tests    []string       // rooms whose tests are asked
+	ask      *regexp.Regexp // of the tests' names: only these are asked
 	only     *regexp.Regexp // of "room function operator"
 	first    *regexp.Regexp // of the same: tried before the others
-	again    bool           // what survived is tried again
+	again    bool           // what survived, or ran out of time, is tried again
 	postgres bool           // the tests run on PostgreSQL too
 	long     bool           // the tests run without -short
 	most     time.Duration  // of clean test time that one mutant may cost
@@ -73,13 +74,14 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	rooms := flags.String("rooms", "", "rooms to break, comma separated; all of the money path when empty")
 	tests := flags.String("tests", "", "rooms whose tests are asked, comma separated; those of the whole money path when empty")
+	ask := flags.String("ask", "", "regular expression: only tests whose name it matches are asked")
 	only := flags.String("only", "", "regular expression: only mutants whose \"room file function operator key\" it matches")
 	first := flags.String("first", "", "regular expression of the same: these are tried first")
 	list := flags.Bool("list", false, "print the mutants, run nothing")
 	report := flags.Bool("report", false, "print what is known, run nothing")
 	var opt options
 	flags.StringVar(&opt.dir, "dir", filepath.Join("data", "mutants"), "where results and binaries are kept; a run that was ended goes on from there")
-	flags.BoolVar(&opt.again, "again", false, "try those that survived once more, after tests were added")
+	flags.BoolVar(&opt.again, "again", false, "try those that survived or ran out of time once more, after tests were added")
 	flags.BoolVar(&opt.postgres, "postgres", false, "run the tests on PostgreSQL too")
 	flags.BoolVar(&opt.long, "long", false, "run the tests without -short")
 	flags.DurationVar(&opt.most, "most", 2*time.Minute, "how much clean test time one mutant may cost")
@@ -95,6 +97,9 @@ func run(args []string) error {
 	var err error
 	if opt.first, err = regexp.Compile(*first); err != nil {
 		return fmt.Errorf("-first: %w", err)
+	}
+	if opt.ask, err = regexp.Compile(*ask); err != nil {
+		return fmt.Errorf("-ask: %w", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

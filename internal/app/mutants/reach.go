@@ -109,7 +109,11 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(append(body, strings.Join(h.flags(), " ")...))
+	made := h.flags()
+	if h.asks() {
+		made = append(made, h.opt.ask.String())
+	}
+	sum := sha256.Sum256(append(body, strings.Join(made, " ")...))
 	kept := filepath.Join(h.opt.dir, "reach", hex.EncodeToString(sum[:8])+".json")
 	c := &chart{index: map[string]int{}}
 	if old, err := os.ReadFile(kept); err == nil && json.Unmarshal(old, c) == nil {
@@ -125,6 +129,9 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 	for line := range strings.Lines(string(out)) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		if h.asks() && !h.opt.ask.MatchString(line) {
+			continue
 		}
 		if err := c.measureAll(ctx, h, name, binary, strings.TrimSpace(line)); err != nil {
 			return nil, err
@@ -226,6 +233,9 @@ func (c *chart) read(profile []byte) []int {
 	}
 	return hit
 }
+
+// asks reports whether only some of the tests are asked.
+func (h *house) asks() bool { return h.opt.ask != nil && h.opt.ask.String() != "" }
 
 // build compiles the tests of a room.
 func (h *house) build(ctx context.Context, binary, name string, extra ...string) error {
