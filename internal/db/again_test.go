@@ -1,14 +1,17 @@
 package db_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
+	"dargah/internal/db/dbtest"
 )
 
 // counted is a caller of a batch, and how often the writer ran it.
@@ -122,6 +125,98 @@ func TestGroupCommit_WhoEndedItAll(t *testing.T) {
 					t.Errorf("%d of the others' rows", n)
 				}
 			})
+		}
+	}
+}
+
+// TestGroupCommit_LostMeanwhile: once the storage is given up, nobody of a batch is told that anything
+// is stored, and who has not run does not run: neither where the batch would begin, nor where it would
+// begin anew.
+func TestGroupCommit_LostMeanwhile(t *testing.T) {
+	t.Run("before it began", func(t *testing.T) {
+		d := openSQLite(t)
+		release := hold(t, d)
+		errs, callers := make(chan error, 2), []*counted{putter("a"), putter("b")}
+		for i, c := range callers {
+			go func() { errs <- d.Update(context.Background(), c.call) }()
+			d.AwaitQueue(i + 1)
+		}
+		d.Give(errBoom)
+		release()
+		for range callers {
+			if err := <-errs; !errors.Is(err, db.ErrLost) || !errors.Is(err, checkout.Unavailable) {
+				t.Error(err)
+			}
+		}
+		for i, c := range callers {
+			if c.runs.Load() != 0 {
+				t.Errorf("caller %d ran", i)
+			}
+		}
+	})
+	t.Run("before it began anew", func(t *testing.T) {
+		d := openSQLite(t)
+		last := putter("b")
+		errs, runs := together(t, d, putter("a"), &counted{do: func(tx *db.Tx) error {
+			d.Give(errBoom)
+			return errors.Join(put(tx, "x", "1"), errors.New("and I fail"))
+		}}, last)
+		for i, err := range errs {
+			if !errors.Is(err, db.ErrLost) {
+				t.Errorf("caller %d got %v", i, err)
+			}
+		}
+		if runs[2] != 0 || count(t, d, `SELECT COUNT(*) FROM settings`) != 0 {
+			t.Errorf("run %v times, and something is stored", runs)
+		}
+	})
+}
+
+// TestGroupCommit_CloseServesWhoWaits: who stands in the queue when it is closed is served, who comes
+// then is refused.
+func TestGroupCommit_CloseServesWhoWaits(t *testing.T) {
+	d := openSQLite(t)
+	url := d.URL()
+	release := hold(t, d)
+	waiting, closed := make(chan error, 1), make(chan error, 1)
+	go func() { waiting <- d.Update(context.Background(), putter("a").call) }()
+	d.AwaitQueue(1)
+	go func() { closed <- d.Close() }()
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	for !errors.Is(d.Update(gone, putter("late").call), db.ErrClosed) {
+		runtime.Gosched()
+	}
+	release()
+	if err := errors.Join(<-waiting, <-closed); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, dbtest.Open(t, db.Options{URL: url}), `SELECT COUNT(*) FROM settings WHERE name = 'a'`); n != 1 {
+		t.Error("who waited is not stored")
+	}
+}
+
+// TestGroupCommit_RingsForAll: one commit, and the bell of each kind that somebody in it stored.
+func TestGroupCommit_RingsForAll(t *testing.T) {
+	d := openSQLite(t)
+	bells := map[string]<-chan struct{}{}
+	var callers []*counted
+	for _, kind := range []string{"verify", "mail", "webhook"} {
+		bells[kind] = d.Subscribe(kind)
+		callers = append(callers, &counted{do: func(tx *db.Tx) error {
+			return tx.EnqueueJob(checkout.Job{Kind: kind, Key: "k", RunAt: tx.Now()})
+		}})
+	}
+	callers = append(callers, putter("a"))
+	errs, _ := together(t, d, callers...)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for kind, bell := range bells {
+		select {
+		case <-bell:
+		default:
+			t.Errorf("not rung for %s", kind)
 		}
 	}
 }

@@ -63,6 +63,9 @@ func (db *DB) AwaitQueue(n int) {
 	}
 }
 
+// Give gives the storage up, as a failed fsync does.
+func (db *DB) Give(err error) { db.give(err) }
+
 // Dump reads every table that the schema has, each row as one text, sorted.
 func (db *DB) Dump(ctx context.Context) (map[string][]string, error) {
 	e, err := openEnd(ctx, db.target)

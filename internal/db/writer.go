@@ -79,12 +79,9 @@ func (w *writer) put(ctx context.Context, c *call) error {
 	}
 }
 
+// close is called once.
 func (w *writer) close() error {
 	w.enter.Lock()
-	if w.closed {
-		w.enter.Unlock()
-		return nil
-	}
 	w.closed = true
 	close(w.queue)
 	w.enter.Unlock()

@@ -32,7 +32,7 @@ func moneyPath() []target {
 		{room: "internal/app/money"},
 		// Not the letters: they say what happened, and decide nothing about it.
 		{room: "internal/app/checkout", files: []string{
-			"attempt.go", "error.go", "event.go", "id.go", "invoice.go", "job.go", "merchant.go", "panic.go", "reference.go", "refund.go",
+			"attempt.go", "chain.go", "error.go", "event.go", "id.go", "invoice.go", "job.go", "merchant.go", "panic.go", "reference.go", "refund.go",
 		}},
 		{room: "internal/gateways"},
 		{room: "internal/gateways/gardeshpay"},

@@ -50,7 +50,7 @@ func (s *step) sendOut() error {
 		return nil
 	}
 	endpoints, err := s.engine.endpoints(s.tx, s.inv)
-	if err != nil || len(endpoints) == 0 {
+	if err != nil {
 		return err
 	}
 	var messages []checkout.Message

@@ -59,6 +59,9 @@ func (w *world) told(e *checkout.Endpoint) (list []told) {
 			if one.Type != d.Type || m.Type != d.Type || !strings.Contains(m.Body, `"id":"`+d.EventID+`"`) {
 				w.Errorf("%+v of %+v", d, m)
 			}
+			if m.EventID != d.EventID || m.MerchantID != w.scope.MerchantID || m.Live != w.scope.Live || m.CreatedAt.IsZero() || !m.CreatedAt.Equal(d.CreatedAt) {
+				w.Errorf("%+v is kept as %+v", d, m)
+			}
 			list = append(list, one)
 		}
 		return err
