@@ -47,6 +47,7 @@ type Input struct {
 	ID                  string // the name when empty; two forms of a page may have fields of one name
 	Type                string // text when empty
 	Hint, Error         string
+	Aside               string // in the label, for screen readers: which of several
 	Keyboard, Autofill  string // inputmode and autocomplete
 	Max                 string
 	Required, LTR, Area bool

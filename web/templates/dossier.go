@@ -109,6 +109,7 @@ type RefundRow struct{ Amount, When, Reason, By string }
 // RefundForm records one.
 type RefundForm struct {
 	Action, Left string
+	Once         string // makes the presses of the form one act
 	Inputs       []Input
 	Fresh        Fresh
 	Open         bool

@@ -52,8 +52,18 @@ type BillForm struct {
 	More     []Input
 	MoreOpen bool
 	Gateways []Option
-	Items    []Item // they are kept as they are
+	Once     string     // makes the presses of this form one act
+	Lines    []BillLine // what was typed, and some to type in
+	Sum      string     // what they come to
 	Problems []FieldProblem
 	Button   string
 	GWError  string
+
+	ItemsError string
+}
+
+// BillLine is one item in a form.
+type BillLine struct {
+	ID, Total string
+	Inputs    []Input // title, quantity, price
 }

@@ -44,6 +44,7 @@ type UnitChoice struct {
 type Keys struct {
 	Settings
 	Secret, SecretName string // shown once
+	Once               string // makes the presses of the form one act
 	Lists              []KeyList
 	Fresh              Fresh
 	Name               Input

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -93,6 +94,24 @@ func (t *touched) claim(id string, now time.Time) bool {
 // returns its secret, which is nowhere else. NotFound for an unknown merchant, Invalid for a name or
 // a scope.
 func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool, scopes ...string) (checkout.APIKey, string, error) {
+	d, err := a.draftKey(name, live, scopes)
+	if err != nil {
+		return checkout.APIKey{}, "", err
+	}
+	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(tx, slug) }); err != nil {
+		return checkout.APIKey{}, "", fmt.Errorf("create api key: %w", noMerchant(err))
+	}
+	return d.key, d.secret, nil
+}
+
+// keyDraft is a key before it is stored, and its secret, which is stored nowhere.
+type keyDraft struct {
+	key          checkout.APIKey
+	secret, hash string
+	random       io.Reader
+}
+
+func (a *Access) draftKey(name string, live bool, scopes []string) (*keyDraft, error) {
 	v := invalid{}
 	name = i18n.CleanText(name)
 	checkName(&v, name)
@@ -105,25 +124,19 @@ func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool, sc
 		}
 	}
 	if err := v.err(); err != nil {
-		return checkout.APIKey{}, "", err
+		return nil, err
 	}
 	secret, hash := auth.NewAPIKey(live)
-	var key checkout.APIKey
-	err := a.DB.Update(ctx, func(tx *db.Tx) error {
-		m, err := tx.MerchantBySlug(slug)
-		if err != nil {
-			return err
-		}
-		key = checkout.APIKey{
-			ID: checkout.NewID(checkout.PrefixKey, tx.Now(), a.Random), MerchantID: m.ID, Live: live,
-			Name: name, Scopes: scopes, CreatedAt: tx.Now(),
-		}
-		return tx.InsertAPIKey(&key, hash)
-	})
+	return &keyDraft{key: checkout.APIKey{Live: live, Name: name, Scopes: scopes}, secret: secret, hash: hash, random: a.Random}, nil
+}
+
+func (d *keyDraft) insert(tx *db.Tx, slug string) error {
+	m, err := tx.MerchantBySlug(slug)
 	if err != nil {
-		return checkout.APIKey{}, "", fmt.Errorf("create api key: %w", noMerchant(err))
+		return err
 	}
-	return key, secret, nil
+	d.key.ID, d.key.MerchantID, d.key.CreatedAt = checkout.NewID(checkout.PrefixKey, tx.Now(), d.random), m.ID, tx.Now()
+	return tx.InsertAPIKey(&d.key, d.hash)
 }
 
 func checkName(v *invalid, name string) {

@@ -20,34 +20,46 @@ var errNoBox = errors.New("link keys need the installation's secret key")
 // CreateLinkKey makes a key that signs payment links of a merchant in one mode, and returns its secret:
 // the text itself is the key of the HMAC. NotFound for an unknown merchant, Invalid for a name.
 func (a *Access) CreateLinkKey(ctx context.Context, slug, name string, live bool) (checkout.LinkKey, string, error) {
+	d, err := a.draftLinkKey(name, live)
+	if err != nil {
+		return checkout.LinkKey{}, "", err
+	}
+	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(tx, slug) }); err != nil {
+		return checkout.LinkKey{}, "", fmt.Errorf("create link key: %w", noMerchant(err))
+	}
+	return d.key, d.secret, nil
+}
+
+// linkKeyDraft is a link key before it is stored.
+type linkKeyDraft struct {
+	key    checkout.LinkKey
+	secret string
+	access *Access
+}
+
+func (a *Access) draftLinkKey(name string, live bool) (*linkKeyDraft, error) {
 	if a.Box == nil {
-		return checkout.LinkKey{}, "", errNoBox
+		return nil, errNoBox
 	}
 	v := invalid{}
 	name = i18n.CleanText(name)
 	checkName(&v, name)
 	if err := v.err(); err != nil {
-		return checkout.LinkKey{}, "", err
+		return nil, err
 	}
 	var raw [linkSecretBytes]byte
 	rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
-	secret := "lsk_" + base64.RawURLEncoding.EncodeToString(raw[:])
-	var key checkout.LinkKey
-	err := a.DB.Update(ctx, func(tx *db.Tx) error {
-		m, err := tx.MerchantBySlug(slug)
-		if err != nil {
-			return err
-		}
-		key = checkout.LinkKey{
-			ID: checkout.NewID(checkout.PrefixLinkKey, tx.Now(), a.Random), MerchantID: m.ID, Live: live, Name: name, CreatedAt: tx.Now(),
-		}
-		key.Sealed = a.Box.Seal([]byte(secret), key.Place())
-		return tx.InsertLinkKey(&key)
-	})
+	return &linkKeyDraft{key: checkout.LinkKey{Live: live, Name: name}, secret: "lsk_" + base64.RawURLEncoding.EncodeToString(raw[:]), access: a}, nil
+}
+
+func (d *linkKeyDraft) insert(tx *db.Tx, slug string) error {
+	m, err := tx.MerchantBySlug(slug)
 	if err != nil {
-		return checkout.LinkKey{}, "", fmt.Errorf("create link key: %w", noMerchant(err))
+		return err
 	}
-	return key, secret, nil
+	d.key.ID, d.key.MerchantID, d.key.CreatedAt = checkout.NewID(checkout.PrefixLinkKey, tx.Now(), d.access.Random), m.ID, tx.Now()
+	d.key.Sealed = d.access.Box.Seal([]byte(d.secret), d.key.Place())
+	return tx.InsertLinkKey(&d.key)
 }
 
 // LinkKeys lists a merchant's link keys in one mode, newest first, also those that were revoked.

@@ -115,6 +115,9 @@ func (a *Admin) signOutOther(c echo.Context, v *visit) error {
 // enough to keep its owner out.
 func (a *Admin) changePassword(c echo.Context, v *visit) error {
 	ctx := c.Request().Context()
+	if v.again {
+		return c.Redirect(http.StatusSeeOther, accountPath+"?done=password")
+	}
 	err := a.Access.ProveAgain(ctx, &v.who, v.form.Get("password"), v.form.Get("code"))
 	if err == nil {
 		err = a.Access.ChangePassword(ctx, &v.who, v.form.Get("new_password"))
@@ -125,7 +128,7 @@ func (a *Admin) changePassword(c echo.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := a.sessions.renew(c); err != nil {
+	if err := a.renewFor(c, v); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, accountPath+"?done=password")
@@ -178,10 +181,13 @@ func (a *Admin) dropFactor(c echo.Context, v *visit) error {
 		}
 		return a.showAccount(c, v, http.StatusForbidden, "drop", wrong)
 	}
+	if v.again && v.who.User.TOTPAt.IsZero() {
+		return c.Redirect(http.StatusSeeOther, accountPath+"?done=factor_dropped")
+	}
 	if err := a.Access.DropFactor(c.Request().Context(), &v.who); err != nil {
 		return err
 	}
-	if err := a.sessions.renew(c); err != nil {
+	if err := a.renewFor(c, v); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, accountPath+"?done=factor_dropped")

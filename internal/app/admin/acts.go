@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -134,7 +135,7 @@ func (a *Admin) refund(c echo.Context, v *visit) error {
 		t.wrong = wrong
 		return a.showDossier(c, v, http.StatusForbidden, t)
 	}
-	_, _, err = a.Engine.RefundInvoice(c.Request().Context(), v.scope, c.Param("id"), payments.Refunding{Amount: amount, Reason: v.form.Get("reason")}, v.actor(c), nil)
+	_, _, err = a.Engine.RefundInvoice(c.Request().Context(), v.scope, c.Param("id"), payments.Refunding{Amount: amount, Reason: v.form.Get("reason")}, v.actor(c), v.onceForm("refund/"+c.Param("id"), nothing))
 	return a.did(c, v, err, "refunded", t)
 }
 
@@ -142,7 +143,7 @@ func (a *Admin) refundForm(v *visit, d *dossier, self string, t tried) *template
 	l := v.l
 	left := d.inv.Amount - d.inv.AmountRefunded
 	f := &templates.RefundForm{
-		Action: self + "/refund", Left: l.T("admin.refund.left", "amount", v.toman(left)), Fresh: v.fresh(a, "refund-"),
+		Action: self + "/refund", Once: rand.Text(), Left: l.T("admin.refund.left", "amount", v.toman(left)), Fresh: v.fresh(a, "refund-"),
 		Inputs: []templates.Input{
 			{Name: "amount", Label: l.T("admin.refund.amount"), Value: plainToman(left), Keyboard: "numeric", LTR: true, Required: true, Max: "20", Hint: words(l, left)},
 			{Name: "reason", Label: l.T("admin.refund.reason"), Hint: l.T("admin.refund.reason_hint"), Required: true, Max: "500"},

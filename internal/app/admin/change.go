@@ -32,6 +32,12 @@ func (a *Admin) edit(c echo.Context, v *visit) error {
 		return err
 	}
 	b := readBill(v.form)
+	if slices.Equal(b.lines, linesOf(inv.Items)) {
+		b.keep(&inv)
+	}
+	if asked, err := a.recount(c, v, b, &inv); asked {
+		return err
+	}
 	if b.amount == plainToman(inv.Amount) { // also one with a rial left over, which nobody could type
 		b.rial, b.wrong = inv.Amount, slices.DeleteFunc(b.wrong, func(w checkout.FieldError) bool { return w.Field == "amount" })
 	}
@@ -76,6 +82,9 @@ func (a *Admin) change(inv *checkout.Invoice, b bill) payments.InvoiceChange {
 	}
 	if who := (checkout.Customer{Name: b.name, Mobile: b.mobile, Email: b.email}); who != inv.Customer {
 		ch.Customer = &who
+	}
+	if !slices.Equal(b.items, inv.Items) {
+		ch.Items = &b.items
 	}
 	if !slices.Equal(b.gateways, inv.Gateways) {
 		ch.Gateways = &b.gateways

@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"context"
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,7 +23,9 @@ import (
 type bill struct {
 	amount, description, reference, name, mobile, email, returnURL, locale, life string
 	gateways                                                                     []string
-	rial                                                                         money.Rial
+	lines                                                                        []line
+	items                                                                        []checkout.Item
+	rial, sum                                                                    money.Rial
 	wrong                                                                        []checkout.FieldError
 }
 
@@ -45,10 +47,8 @@ func readBill(form url.Values) bill {
 	if len(b.gateways) == 0 {
 		b.wrong = append(b.wrong, checkout.FieldError{Field: "gateways", Code: "required"})
 	}
-	var code string
-	if b.rial, code = readToman(b.amount); code != "" {
-		b.wrong = append(b.wrong, checkout.FieldError{Field: "amount", Code: code})
-	}
+	b.lines = readLines(form)
+	b.settle()
 	return b
 }
 
@@ -73,6 +73,7 @@ func billOf(inv *checkout.Invoice) bill {
 	b := bill{
 		amount: plainToman(inv.Amount), description: inv.Description, reference: inv.Reference, name: inv.Customer.Name, mobile: inv.Customer.Mobile,
 		email: inv.Customer.Email, returnURL: inv.ReturnURL, locale: inv.Locale, life: "", gateways: inv.Gateways, rial: inv.Amount,
+		lines: linesOf(inv.Items), items: inv.Items, sum: inv.Amount,
 	}
 	return b
 }
@@ -99,6 +100,9 @@ func (a *Admin) newPage(c echo.Context, v *visit) error {
 func (a *Admin) create(c echo.Context, v *visit) error {
 	ctx := c.Request().Context()
 	b := readBill(v.form)
+	if asked, err := a.recount(c, v, b, nil); asked {
+		return err
+	}
 	if len(b.wrong) > 0 {
 		return a.showBill(c, v, http.StatusUnprocessableEntity, b, nil, nil)
 	}
@@ -110,16 +114,20 @@ func (a *Admin) create(c echo.Context, v *visit) error {
 	}
 	in := payments.NewInvoice{
 		Amount: b.rial, Description: b.description, Reference: b.reference, Gateways: b.gateways, ReturnURL: strings.TrimSpace(b.returnURL), Locale: b.locale,
-		Customer: checkout.Customer{Name: b.name, Mobile: b.mobile, Email: b.email}, ExpiresAt: a.expiry(b.life),
+		Customer: checkout.Customer{Name: b.name, Mobile: b.mobile, Email: b.email}, ExpiresAt: a.expiry(b.life), Items: b.items,
 	}
-	inv, _, err := a.Engine.CreateInvoice(ctx, v.scope, in, v.actor(c), nil)
+	inv, replay, err := a.Engine.CreateInvoice(ctx, v.scope, in, v.actor(c), v.onceForm("invoice", idOf))
 	if b.wrong = wrongs(err); len(b.wrong) > 0 {
 		return a.showBill(c, v, http.StatusUnprocessableEntity, b, nil, nil)
 	}
 	if err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, listPath+"/"+inv.ID+"?done=created")
+	id := inv.ID
+	if replay != nil {
+		id = string(replay.Body)
+	}
+	return c.Redirect(http.StatusSeeOther, listPath+"/"+id+"?done=created")
 }
 
 func (a *Admin) expiry(life string) time.Time {
@@ -130,45 +138,15 @@ func (a *Admin) expiry(life string) time.Time {
 	return a.Now().Add(time.Duration(days) * 24 * time.Hour)
 }
 
-// habit is how many invoices say what a shop usually asks, and few how many are too few to say so.
-const (
-	habit = 50
-	few   = 5
-)
-
-// unusual warns about an amount that is ten times off what this shop usually asks: rial and toman are
-// one zero apart. nil when it is not, or when the person said that it is right.
-func (a *Admin) unusual(ctx context.Context, v *visit, b bill) (*templates.Verdict, error) {
-	if v.form.Get("confirm") == strconv.FormatInt(int64(b.rial), 10) {
-		return nil, nil
-	}
-	list, _, err := a.Engine.Invoices(ctx, v.scope, payments.InvoiceFilter{Limit: habit})
-	if err != nil || len(list) < few {
-		return nil, err
-	}
-	amounts := make([]money.Rial, len(list))
-	for i := range list {
-		amounts[i] = list[i].Amount
-	}
-	slices.Sort(amounts)
-	low, usual, high := amounts[0], amounts[len(amounts)/2], amounts[len(amounts)-1]
-	// Within what was ever asked lately nothing is unusual, however wide that is.
-	if (b.rial < usual*10 || b.rial <= high) && (b.rial > usual/10 || b.rial >= low) {
-		return nil, nil
-	}
-	return &templates.Verdict{
-		Title: v.l.T("admin.form.unusual"), Texts: []templates.Text{{Body: v.l.T("admin.form.unusual_text", "usual", v.toman(usual), "amount", v.toman(b.rial), "words", i18n.InWords(v.l, b.rial))}},
-	}, nil
-}
-
 // showBill shows the form; inv is nil for a new invoice.
 func (a *Admin) showBill(c echo.Context, v *visit, status int, b bill, inv *checkout.Invoice, warning *templates.Verdict) error {
 	l := v.l
 	view := templates.BillForm{
 		Heading: l.T("admin.invoice.new"), Action: listPath + "/new", Back: templates.Action{Href: listPath, Text: l.T("admin.section.invoices")},
 		Button: l.T("admin.form.create"), Warning: warning, Problems: problems(l, b.wrong), Confirm: strconv.FormatInt(int64(b.rial), 10),
+		Once: rand.Text(), Lines: v.itemLines(&b, v.form.Get("act") == "more"), Sum: v.sums(&b),
 		Amount: marked(l, []templates.Input{{
-			Name: "amount", Label: l.T("admin.form.amount"), Value: b.amount, Keyboard: "numeric", LTR: true, Required: true, Max: "20",
+			Name: "amount", Label: l.T("admin.form.amount"), Value: b.amount, Keyboard: "numeric", LTR: true, Max: "20", Hint: l.T("admin.form.amount_hint"),
 		}}, b.wrong)[0],
 	}
 	self := listPath + "/new"
@@ -176,9 +154,6 @@ func (a *Admin) showBill(c echo.Context, v *visit, status int, b bill, inv *chec
 		self = listPath + "/" + inv.ID + "/edit"
 		view.Heading, view.Action, view.Button = l.T("admin.invoice.edit", "number", inv.Number), self, l.T("admin.form.save")
 		view.Back = templates.Action{Href: listPath + "/" + inv.ID, Text: l.T("admin.invoice.title", "number", i18n.Digits(l, inv.Number))}
-		for _, item := range inv.Items {
-			view.Items = append(view.Items, templates.Item{Title: item.Title, Quantity: "× " + number(l, int(item.Quantity)), Amount: i18n.Toman(l, item.UnitAmount)})
-		}
 	}
 	view.Desk = v.desk(view.Heading, "invoices", self)
 	if b.rial > 0 {
@@ -196,8 +171,11 @@ func (a *Admin) showBill(c echo.Context, v *visit, status int, b bill, inv *chec
 		view.Gateways = append(view.Gateways, templates.Option{Value: g, Label: v.method(g), On: slices.Contains(b.gateways, g)})
 	}
 	for _, w := range b.wrong {
-		if w.Field == "gateways" {
+		switch w.Field {
+		case "gateways":
 			view.GWError = sentence(l, w.Code)
+		case "items":
+			view.ItemsError = sentence(l, w.Code)
 		}
 	}
 	return server.Render(c, status, templates.BillFormPage(view))

@@ -27,13 +27,21 @@ func (a *Admin) prove(c echo.Context, v *visit) ([]checkout.FieldError, error) {
 	}
 	err := a.Access.ProveAgain(c.Request().Context(), &v.who, v.form.Get("password"), v.form.Get("code"))
 	if wrong := refusal(err); len(wrong) > 0 {
+		// Two presses at once: the code counts once, and the other press has spent it.
+		login, err := a.repeated(c, v.print)
+		if err != nil {
+			return nil, err
+		}
+		if login == v.who.Login.ID {
+			return nil, a.again(c, v, login)
+		}
 		return wrong, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	v.who.Login.FreshAt = a.Now()
-	return nil, a.sessions.renew(c)
+	return nil, a.renewFor(c, v)
 }
 
 // refusal is what to tell in the form: its wrong fields, or that there were too many tries.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
@@ -20,7 +21,7 @@ func (a *Admin) keysPage(c echo.Context, v *visit) error {
 // showKeys lists the keys of this mode; secret is a new one's, shown this once.
 func (a *Admin) showKeys(c echo.Context, v *visit, status int, secret, name string, wrong []checkout.FieldError) error {
 	ctx, l := c.Request().Context(), v.l
-	view := templates.Keys{Settings: v.settings("keys", wrong), Secret: secret, SecretName: name, Fresh: freshWrong(l, v.fresh(a, ""), wrong)}
+	view := templates.Keys{Once: rand.Text(), Settings: v.settings("keys", wrong), Secret: secret, SecretName: name, Fresh: freshWrong(l, v.fresh(a, ""), wrong)}
 	typed := ""
 	if len(wrong) > 0 {
 		typed = v.form.Get("name")
@@ -79,15 +80,8 @@ func (a *Admin) makeKey(c echo.Context, v *visit) error {
 	if len(wrong) > 0 {
 		return a.showKeys(c, v, http.StatusForbidden, "", "", wrong)
 	}
-	ctx, name, secret := c.Request().Context(), v.form.Get("name"), ""
-	switch v.form.Get("kind") {
-	case "link":
-		_, secret, err = a.Access.CreateLinkKey(ctx, v.shop.Slug, name, v.scope.Live)
-	case "read":
-		_, secret, err = a.Access.CreateKey(ctx, v.shop.Slug, name, v.scope.Live, "read")
-	default:
-		_, secret, err = a.Access.CreateKey(ctx, v.shop.Slug, name, v.scope.Live)
-	}
+	name := v.form.Get("name")
+	secret, err := a.Access.IssueKey(c.Request().Context(), &v.shop, v.form.Get("kind"), name, v.scope.Live, v.onceForm("key", verbatim))
 	if wrong := wrongs(err); len(wrong) > 0 {
 		return a.showKeys(c, v, http.StatusUnprocessableEntity, "", "", wrong)
 	}

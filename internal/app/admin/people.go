@@ -66,8 +66,10 @@ func (a *Admin) addPerson(c echo.Context, v *visit) error {
 		return a.showPeople(c, v, http.StatusForbidden, true, wrong)
 	}
 	err = a.Access.AddMember(c.Request().Context(), v.scope.MerchantID, v.form.Get("email"), v.form.Get("role"), v.form.Get("new_password"))
-	if wrong := wrongs(err); len(wrong) > 0 {
+	if wrong := wrongs(err); len(wrong) > 0 && !(v.again && wrong[0].Code == "taken") {
 		return a.showPeople(c, v, http.StatusUnprocessableEntity, true, wrong)
+	} else if len(wrong) > 0 {
+		err = nil
 	}
 	if err != nil {
 		return err

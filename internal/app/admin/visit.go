@@ -27,6 +27,8 @@ type visit struct {
 	waits int          // how much of the shop's waits for a person
 	form  url.Values   // of a POST
 	query url.Values   // of the address, each name once
+	print []byte       // of what was sent, for a second press of it
+	again bool         // it is one, and its first press made the token void
 }
 
 // guard is what every request of the admin passes: another site's forms are refused, the language is
@@ -61,19 +63,22 @@ func (a *Admin) guard(r Route) echo.HandlerFunc {
 func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 	ctx := c.Request().Context()
 	login := a.sessions.manager.GetString(ctx, keyLogin)
+	v := &visit{l: a.locale(c)}
 	if login == "" {
-		return nil, checkout.Unauthed
+		if err := a.secondPress(c, r, v); err != nil {
+			return nil, err
+		}
+		login = v.who.Login.ID
 	}
-	who, err := a.Access.WhoIs(ctx, login)
-	if err != nil {
+	var err error
+	if v.who, err = a.Access.WhoIs(ctx, login); err != nil {
 		return nil, err
 	}
-	v := &visit{who: who, l: a.locale(c)}
 	if v.query, err = server.ParseForm(c.Request().URL.RawQuery); err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest)
 	}
-	if r.Method != http.MethodGet {
-		if v.form, _, err = server.ReadForm(c); err != nil {
+	if r.Method != http.MethodGet && v.form == nil {
+		if err := v.read(c); err != nil {
 			return nil, err
 		}
 	}

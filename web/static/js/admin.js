@@ -4,6 +4,7 @@
   'use strict';
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const words = document.body.dataset;
+  document.documentElement.classList.add('scripted');
 
   // Copying. What is copied stands on the page in Latin digits, so that a bank's form takes it.
   const copyButton = (text, name) => {
