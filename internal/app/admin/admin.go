@@ -60,6 +60,8 @@ type Route struct {
 	Right        access.Right // access.None: before one is in
 	// Own says that the page is about the person and not about a shop.
 	Own bool
+	// File is how many bytes of a file come with its form, 0 for none: see server.ReadUpload.
+	File int64
 
 	open   func(a *Admin, c echo.Context) error
 	handle func(a *Admin, c echo.Context, v *visit) error

@@ -29,6 +29,7 @@ type visit struct {
 	query url.Values   // of the address, each name once
 	print []byte       // of what was sent, for a second press of it
 	again bool         // it is one, and its first press made the token void
+	file  server.Upload
 }
 
 // guard is what every request of the admin passes: another site's forms are refused, the language is
@@ -77,7 +78,8 @@ func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 	if v.query, err = server.ParseForm(c.Request().URL.RawQuery); err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest)
 	}
-	if r.Method != http.MethodGet && v.form == nil {
+	// A file is read of who may bring one, after it is known that they may.
+	if r.Method != http.MethodGet && v.form == nil && r.File == 0 {
 		if err := v.read(c); err != nil {
 			return nil, err
 		}
@@ -92,7 +94,10 @@ func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 		}
 		return nil, checkout.Forbidden
 	}
-	return v, nil
+	if r.File > 0 {
+		v.form, v.file, err = server.ReadUpload(c, r.File)
+	}
+	return v, err
 }
 
 // place settles the shop and the mode: an invoice's own where the address names one, else what the
