@@ -36,6 +36,7 @@ type cli struct {
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Backup    backupCmd    `cmd:"" help:"Write the whole database to one file, also while the server runs."`
 	Restore   restoreCmd   `cmd:"" help:"Put a backup back. No server may be running; a new series of invoice numbers begins."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at configuration, database, clock, TLS, mail and gateways: one line each, ok or the mend."`
 	DB        dbCmd        `cmd:"" name:"db" help:"The database as a whole."`
 	Key       keyCmd       `cmd:"" help:"Secret keys."`
 	Merchant  merchantCmd  `cmd:"" help:"Merchants: the shops of this installation."`
@@ -109,7 +110,11 @@ func (s *shell) run(args []string) int {
 		return s.fail(&usageError{err.Error()})
 	}
 	s.json = c.JSON
-	if err := parsed.Run(s); err != nil {
+	err = parsed.Run(s)
+	if errors.Is(err, errUnwell) {
+		return exitFailed
+	}
+	if err != nil {
 		return s.fail(err)
 	}
 	return 0

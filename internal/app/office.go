@@ -33,7 +33,11 @@ func OpenOffice(ctx context.Context, cfg Config) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Office{cfg: cfg, db: store, access: newAccess(store, nil, time.Now, slog.New(slog.DiscardHandler), nobody)}, nil
+	return officeOn(cfg, store), nil
+}
+
+func officeOn(cfg Config, store *db.DB) *Office {
+	return &Office{cfg: cfg, db: store, access: newAccess(store, nil, time.Now, slog.New(slog.DiscardHandler), nobody)}
 }
 
 // nobody spawns nothing: a command does its work before it ends.

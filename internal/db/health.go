@@ -95,12 +95,12 @@ func (db *DB) Ping(ctx context.Context) error {
 	if db.health.refused.Load() == nil {
 		return nil
 	}
-	return db.tryToWrite(ctx)
+	return db.TryToWrite(ctx)
 }
 
-// tryToWrite writes what is larger than any step of a payment, so that the last corner of a full disk
+// TryToWrite writes what is larger than any step of a payment, so that the last corner of a full disk
 // does not count as room, and takes it away again.
-func (db *DB) tryToWrite(ctx context.Context) error {
+func (db *DB) TryToWrite(ctx context.Context) error {
 	const name, size = "write_check", 128 << 10
 	err := db.Update(ctx, func(tx *Tx) error { return tx.SetSetting(name, strings.Repeat("x", size)) })
 	if err != nil {

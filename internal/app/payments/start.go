@@ -247,8 +247,11 @@ func (e *Engine) newCallbackToken(gateway string) string {
 }
 
 func (e *Engine) callbackURL(a *checkout.Attempt) string {
-	return e.BaseURL + "/cb/" + a.Gateway + "/" + a.CallbackToken
+	return e.BaseURL + CallbackPath(a.Gateway, a.CallbackToken)
 }
+
+// CallbackPath is where a gateway sends customers back to.
+func CallbackPath(gateway, token string) string { return "/cb/" + gateway + "/" + token }
 
 // PaymentURL is the invoice's payment link.
 func (e *Engine) PaymentURL(inv *checkout.Invoice) string { return e.BaseURL + "/i/" + inv.Token }
