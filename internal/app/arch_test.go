@@ -116,6 +116,7 @@ var outside = map[string][]string{
 	"golang.org/x/net":                       {"internal/app/server"},
 	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},
 	"github.com/wneessen/go-mail":            {"internal/app/mail"},
+	"golang.org/x/sys":                       {"internal/app"},
 	"rsc.io/qr":                              {"web/templates"},
 }
 
