@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const shopCode = `package db
@@ -226,5 +230,18 @@ func TestSQL_EveryPart(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("parts of %q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestPatient: a process that sleeps is ended when its limit has passed, and told so.
+func TestPatient(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cmd := exec.CommandContext(ctx, "sleep", "600")
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	go patient(ctx, cancel, cmd.Process.Pid, 300*time.Millisecond)
+	if err := cmd.Wait(); err == nil || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		t.Errorf("%v, %v", err, context.Cause(ctx))
 	}
 }

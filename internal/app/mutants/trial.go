@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -116,7 +117,7 @@ func (t *trial) one(ctx context.Context, m *mutant) (r result) {
 		r.Outcome = survived
 		r.Tests += len(batch)
 		limit := time.Duration(10*clock*float64(time.Second)) + 10*time.Second
-		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+limit.String())
+		args := append(t.house.flags(), "-test.run="+strings.Join(names, "|"), "-test.timeout="+(mostPatience*limit).String())
 		out := t.house.runTest(ctx, batch[0].Room, t.binaries[batch[0].Room], args, strconv.Itoa(m.number), limit+5*time.Second)
 		t.remember(m, batch, out.test)
 		if !out.failed && r.Partly {
@@ -156,16 +157,19 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 	if err := os.Chmod(scratch, 0o755); err != nil { // a database server runs there as somebody else
 		return verdict{failed: true, why: err.Error()}
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = filepath.Join(h.opt.root, room)
 	cmd.Env = append(os.Environ(), selector+"="+number, "TMPDIR="+scratch)
 	ownGroup(cmd)
-	out := &ear{heard: cancel}
+	out := &ear{heard: func() { cancel(nil) }}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 5 * time.Second
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		go patient(ctx, cancel, cmd.Process.Pid, limit)
+		err = cmd.Wait()
+	}
 	used := 0.0
 	if cmd.ProcessState != nil {
 		used = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
@@ -178,7 +182,7 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 	if v.why == "" {
 		v.why = err.Error()
 	}
-	v.late = strings.Contains(v.why, "test timed out") || (ctx.Err() == context.DeadlineExceeded && !out.failure())
+	v.late = strings.Contains(v.why, "test timed out") || (errors.Is(context.Cause(ctx), context.DeadlineExceeded) && !out.failure())
 	return v
 }
 
