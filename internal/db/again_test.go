@@ -105,7 +105,11 @@ func TestGroupCommit_WhoEndedItAll(t *testing.T) {
 				if apart { // another's failure made the batch begin anew before it came to him
 					callers = append([]*counted{{do: func(tx *db.Tx) error { return errors.Join(put(tx, "x", "1"), errBoom) }}}, callers...)
 				}
+				before := d.Stats().Reruns
 				errs, runs := together(t, d, callers...)
+				if again := d.Stats().Reruns - before; again != map[bool]int64{false: 2, true: 4}[apart] {
+					t.Errorf("%d were run again", again)
+				}
 				if apart {
 					if !errors.Is(errs[0], errBoom) {
 						t.Error(errs[0])
@@ -218,5 +222,44 @@ func TestGroupCommit_RingsForAll(t *testing.T) {
 		default:
 			t.Errorf("not rung for %s", kind)
 		}
+	}
+}
+
+// TestGroupCommit_GoneBeforeHisTurn: who leaves while another of his batch is at work is not run, also
+// where that one's failure makes the batch begin anew.
+func TestGroupCommit_GoneBeforeHisTurn(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the other fails %v", fails), func(t *testing.T) {
+			d := openSQLite(t)
+			ctx, leave := context.WithCancel(context.Background())
+			defer leave()
+			release, left, other, leaver := hold(t, d), make(chan error, 1), make(chan error, 1), putter("gone")
+			go func() {
+				other <- d.Update(context.Background(), func(tx *db.Tx) error {
+					if err := put(tx, "a", "1"); err != nil {
+						return err
+					}
+					leave()
+					if err := <-left; !errors.Is(err, context.Canceled) {
+						t.Errorf("he left with %v", err)
+					}
+					left <- context.Canceled // fn may run again
+					if fails {
+						return errBoom
+					}
+					return nil
+				})
+			}()
+			d.AwaitQueue(1)
+			go func() { left <- d.Update(ctx, leaver.call) }()
+			d.AwaitQueue(2)
+			release()
+			if err := <-other; errors.Is(err, errBoom) != fails {
+				t.Error(err)
+			}
+			if leaver.runs.Load() != 0 || count(t, d, `SELECT COUNT(*) FROM settings WHERE name = 'gone'`) != 0 {
+				t.Error("who had gone was run")
+			}
+		})
 	}
 }
