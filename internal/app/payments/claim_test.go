@@ -172,7 +172,8 @@ func TestStore_BusyLosesNoClaim(t *testing.T) {
 		}
 	})
 	<-held
-	if err := w.back(a, "8001"); !errors.Is(err, checkout.Unavailable) {
+	err := w.back(a, "8001")
+	if e, ok := errors.AsType[*checkout.Error](err); !ok || e.Kind != checkout.Unavailable || e.Key != "error.unavailable" {
 		t.Errorf("the customer was told %v", err)
 	}
 	// The store itself has given up at least once.
