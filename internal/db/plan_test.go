@@ -18,6 +18,7 @@ import (
 var growing = []string{
 	"invoices", "attempts", "attempt_references", "events", "feed", "search_terms", "refunds", "jobs", "idempotency_keys",
 	"letters", "reminders", "notes", "webhook_messages", "webhook_deliveries", "webhook_tries",
+	"page_invoices",
 }
 
 // patient are queries that may read a growing table, and why.

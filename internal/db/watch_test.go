@@ -192,6 +192,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	maps.Copy(all, adminQueries(s))
 	maps.Copy(all, letterQueries(s))
 	maps.Copy(all, ruleQueries(s))
+	maps.Copy(all, pageQueries(s))
 	return all
 }
 
@@ -297,6 +298,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(adminStock(tx, s))
 		do(letterStock(tx, s))
 		do(ruleStock(tx, s))
+		do(pageStock(tx, s))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))

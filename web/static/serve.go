@@ -10,7 +10,7 @@ import (
 // maxAccents bounds what strangers can make us keep by asking for colours.
 const maxAccents = 128
 
-// accents holds the checkout's sheet in the colours that were asked for.
+// accents holds the checkout's sheet and the links' picture in the colours that were asked for.
 var accents = struct {
 	sync.Mutex
 	sheets map[string]*asset
@@ -63,16 +63,36 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // the browser has gone; nothing is lost
 }
 
-// tinted returns the checkout's sheet for an address made by Checkout, nil for any other.
+// tinted returns what is made of an accent when it is asked for, at an address made by Checkout or by
+// Card, nil for any other.
 func tinted(path string) *asset {
-	colour, ok := strings.CutPrefix(path, prefix+all.hash+"/checkout-")
-	colour, isCSS := strings.CutSuffix(colour, ".css")
-	if !ok || !isCSS || !IsAccent("#"+colour) || colour != strings.ToLower(colour) {
+	name, ours := strings.CutPrefix(path, prefix+all.hash+"/")
+	if !ours {
 		return nil
 	}
+	for _, k := range []struct {
+		before, after string
+		make          func(colour string) *asset
+	}{
+		{"checkout-", ".css", func(colour string) *asset {
+			return newAsset("checkout.css", []byte(all.base+Accent("#"+colour).sheet()))
+		}},
+		{"card-", ".png", func(colour string) *asset { return newAsset("card.png", drawCard("#"+colour)) }},
+	} {
+		colour, ok := strings.CutPrefix(name, k.before)
+		colour, whole := strings.CutSuffix(colour, k.after)
+		if ok && whole && IsAccent("#"+colour) && colour == strings.ToLower(colour) {
+			return keptAsset(name, func() *asset { return k.make(colour) })
+		}
+	}
+	return nil
+}
+
+// keptAsset makes an asset once.
+func keptAsset(name string, fresh func() *asset) *asset {
 	accents.Lock()
 	defer accents.Unlock()
-	if a := accents.sheets[colour]; a != nil {
+	if a := accents.sheets[name]; a != nil {
 		return a
 	}
 	if len(accents.sheets) >= maxAccents { // which one goes does not matter: it is made again in a millisecond
@@ -81,7 +101,7 @@ func tinted(path string) *asset {
 			break
 		}
 	}
-	a := newAsset("checkout.css", []byte(all.base+Accent("#"+colour).sheet()))
-	accents.sheets[colour] = a
+	a := fresh()
+	accents.sheets[name] = a
 	return a
 }

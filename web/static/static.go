@@ -34,6 +34,7 @@ var types = map[string]string{
 	".css":   "text/css; charset=utf-8",
 	".woff2": "font/woff2",
 	".svg":   "image/svg+xml",
+	".png":   "image/png",
 	".js":    "text/javascript; charset=utf-8",
 }
 

@@ -21,7 +21,13 @@ type Sheet struct {
 	Switch string
 	// Query stays in that address before the language, with its last &; "" for none.
 	Query string
+	// Preview is what a messenger shows of a link to this page, nil for nothing.
+	Preview *Preview
 }
+
+// Preview names the merchant and the purpose, never who pays: it is shown to everybody in the room where
+// a link is passed on. Image is the address of a picture.
+type Preview struct{ Title, Text, Image string }
 
 func (s Sheet) other() i18n.Locale {
 	if s.L == i18n.EN {
@@ -198,9 +204,10 @@ type Receipt struct {
 	Rial         string
 	Words        string
 	Date         string
-	OtherDate    string // in the other calendar
-	Machine      string // RFC 3339
-	Seal         string // the path of the rosette
+	OtherDate    string   // in the other calendar
+	Machine      string   // RFC 3339
+	Seal         string   // the path of the rosette
+	Thanks       []string // the merchant's own words
 	Facts        []Fact
 	Notes        []string
 	Unclaimed    []Unclaimed

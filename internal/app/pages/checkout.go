@@ -42,6 +42,7 @@ func (v *view) sheet() templates.Sheet {
 	if v.linkPath != "" {
 		s.Switch, s.Query = v.linkPath, v.linkQuery+"&"
 	}
+	s.Preview = v.preview(v.purpose())
 	return s
 }
 

@@ -30,6 +30,8 @@ type fake struct {
 	claims   []payments.CallbackInput
 	rejects  []payments.CallbackInput
 	stopped  bool
+	open     payments.OpenPage
+	presses  []payments.PagePress
 }
 
 func (f *fake) Page(_ context.Context, token string) (payments.Page, error) {

@@ -104,7 +104,33 @@ func scenes() []scene {
 		{name: "not-found", status: 404, page: payable(), path: "/i/nobody"},
 		{name: "foreign", status: 403, page: payable(), post: "gateway=gardeshpay", engine: fake{}},
 		{name: "help", page: payable(), path: "/help"},
+		{name: "page", state: "payable", path: "/p/meybod/workshop", engine: fake{open: workshop(nil)}},
+		{name: "page-choice", state: "payable", path: "/p/meybod/workshop", engine: fake{open: workshop(choice)}},
+		{name: "page-wrong", state: "payable", status: 422, path: "/p/meybod/workshop", post: "amount=12.5&field_1=&field_2=0912%22x&gateway=ghesta", engine: fake{open: workshop(choice), startErr: wrongPress}},
+		{name: "page-sold-out", state: "unavailable", path: "/p/meybod/workshop", engine: fake{open: workshop(func(p *checkout.PayPage) { p.Taken = 12 })}},
+		{name: "page-early", state: "unavailable", path: "/p/meybod/workshop", engine: fake{open: workshop(func(p *checkout.PayPage) { p.OpensAt = now.Add(30 * time.Hour) })}},
+		{name: "page-over", state: "unavailable", path: "/p/meybod/workshop", engine: fake{open: workshop(func(p *checkout.PayPage) { p.ClosesAt = now.Add(-time.Hour) })}},
+		{name: "page-off", state: "unavailable", path: "/p/meybod/workshop", engine: fake{open: workshop(func(p *checkout.PayPage) { p.OffAt = now })}},
+		{name: "paid-page", state: "paid", page: ofPage(paid("gardeshpay"))},
+		{name: "closed-page", state: "canceled", page: ofPage(with(checkout.InvoiceCanceled, abandoned))},
 	}
+}
+
+// choice lets the customer say how much.
+func choice(p *checkout.PayPage) {
+	p.Amount, p.Min, p.Max, p.Stock, p.ClosesAt = 0, 500_000, 20_000_000, 0, time.Time{}
+}
+
+var wrongPress = &checkout.Error{Kind: checkout.Invalid, Key: "error.invalid", Fields: []checkout.FieldError{
+	{Field: "amount", Code: "bad_amount"}, {Field: "field_1", Code: "required"}, {Field: "payer_mobile", Code: "bad_mobile"},
+}}
+
+// ofPage is an invoice that came of the workshop's page.
+func ofPage(p payments.Page) payments.Page {
+	o := workshop(nil)
+	p.Origin = &o.Page
+	p.Invoice.Items, p.Invoice.Description, p.Invoice.Reference = nil, o.Page.Title, ""
+	return p
 }
 
 // show asks for the scene's page in a language.
@@ -118,10 +144,19 @@ func show(t testing.TB, s scene, lang string) (status int, header http.Header, b
 	path, method := "/i/"+linkToken, http.MethodGet
 	if s.path != "" {
 		path = s.path + "?lang=" + lang
+		if s.post != "" {
+			path = s.path
+		}
+		if lang == "en" {
+			englishPage(&engine.open)
+		}
 	}
 	var headers []string
 	if s.post != "" {
 		path, method = path+"/pay", http.MethodPost
+		if s.path != "" {
+			path += "?lang=" + lang
+		}
 	}
 	if s.name == "foreign" {
 		headers = []string{"Sec-Fetch-Site", "cross-site"}
@@ -145,6 +180,17 @@ func english(p *payments.Page) {
 	}
 }
 
+func englishPage(o *payments.OpenPage) {
+	o.Merchant.Name = "Meybod Pottery House"
+	o.Page.Title, o.Page.Text, o.Page.Locale = "Pottery workshop, Fridays", "Six sessions, clay and kiln included.\nIn Meybod.", "en"
+	o.Page.Fields = append([]checkout.PageField(nil), o.Page.Fields...)
+	for i, label := range []string{"Full name", "Mobile", "City"} {
+		if i < len(o.Page.Fields) {
+			o.Page.Fields[i].Label = label
+		}
+	}
+}
+
 var requestID = regexp.MustCompile(`req_[0-9a-z]+`)
 
 func TestPages_Golden(t *testing.T) {
@@ -165,6 +211,7 @@ func TestPages_Golden(t *testing.T) {
 				}
 				body = requestID.ReplaceAllString(body, "req_id")
 				body = regexp.MustCompile(`/static/[0-9a-f]{12}/`).ReplaceAllString(body, "/static/hash/")
+				body = regexp.MustCompile(`once=[\w-]{22}`).ReplaceAllString(body, "once=nonce")
 				golden(t, filepath.Join("testdata", name), body)
 			})
 		}

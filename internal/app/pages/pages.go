@@ -43,12 +43,14 @@ const (
 type Pages struct {
 	payer    Payer
 	links    Links
+	shelf    PayPages
 	returns  Returns
 	reminded Reminded
 	server   *server.Server
 	baseURL  string
 	now      func() time.Time
 	starts   *server.Limiter
+	presses  *server.Limiter
 	memory   memory
 }
 
@@ -57,13 +59,14 @@ type Pages struct {
 func Mount(s *server.Server, engine interface {
 	Payer
 	Links
+	PayPages
 	Returns
 	Reminded
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
-		payer: engine, links: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
-		starts: server.NewLimiter(startsPerAddress, startsWindow), memory: newMemory(),
+		payer: engine, links: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
+		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -73,6 +76,7 @@ func Mount(s *server.Server, engine interface {
 	e.POST("/i/:token/pay", p.pay)
 	p.mountLinks(e)
 	p.mountStop(e)
+	p.mountPayPages(e)
 	e.GET("/cb/gardeshpay/:token", p.gardeshpay)
 	e.POST("/cb/ghesta/:token", p.ghesta)
 	// Every other method of exactly these addresses: echo asks this before its own 405.

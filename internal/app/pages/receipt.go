@@ -32,6 +32,9 @@ func (v *view) receipt() templates.Receipt {
 	if a := v.last(); a != nil {
 		out.AttemptState = string(a.Status)
 	}
+	if v.Origin != nil {
+		out.Thanks = paragraphs(v.Origin.Thanks)
+	}
 	out.Title = v.l.T("state.paid.title", "amount", out.Amount, "merchant", brand.Name)
 	out.QR, out.Modules = templates.QR(v.base + "/i/" + inv.Token)
 	if a := v.last(); a != nil {

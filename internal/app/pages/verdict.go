@@ -216,17 +216,29 @@ func (v *view) expired(out *templates.Checkout) {
 		out.Actions = append(out.Actions, templates.Action{Href: mailto(m, subject), Text: v.l.T("state.expired.ask")})
 	}
 	out.Actions = append(out.Actions, v.backToShop(true)...)
+	v.anew(out)
 }
 
 func (v *view) closed(out *templates.Checkout) {
 	out.Title = v.l.T("state.closed.title")
 	text := v.l.T("state.closed.text")
+	if v.Origin != nil {
+		text = v.l.T("state.closed.place")
+	}
 	if !v.left() {
 		text += " " + v.l.T("state.expired.sure")
 	}
 	out.Verdict = &templates.Verdict{Tone: templates.Closed, Focus: true, Title: out.Title, Texts: plain(text)}
 	v.ended(out)
 	out.Actions = v.backToShop(true)
+	v.anew(out)
+}
+
+// anew is the way back to the payment page that an invoice came of, while that takes payments.
+func (v *view) anew(out *templates.Checkout) {
+	if v.Origin != nil && v.Origin.At(v.Now) == checkout.PageOpen {
+		out.Actions = append(out.Actions, templates.Action{Href: payPagePath(v.Merchant.Slug, v.Origin.Slug), Text: v.l.T("page.again")})
+	}
 }
 
 // ended is what an expired and a closed link say alike: what it was for, and what became of a try.

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 
@@ -75,6 +76,14 @@ func (e *Engine) draft(tx *db.Tx, sc Scope, in NewInvoice) (checkout.Invoice, er
 // insertInvoice gives a draft its number and stores it with its event. linkKey is the key of the signed
 // link that asked for it, "" for none.
 func (e *Engine) insertInvoice(tx *db.Tx, inv *checkout.Invoice, linkKey string, by checkout.Actor) error {
+	if linkKey == "" {
+		return e.insertFrom(tx, inv, nil, by)
+	}
+	return e.insertFrom(tx, inv, facts{"link_key": linkKey}, by)
+}
+
+// insertFrom is insertInvoice with what its first event says of where it came from.
+func (e *Engine) insertFrom(tx *db.Tx, inv *checkout.Invoice, origin facts, by checkout.Actor) error {
 	number, err := tx.NextInvoiceNumber(inv.MerchantID, inv.Live)
 	if err != nil {
 		return err
@@ -83,9 +92,7 @@ func (e *Engine) insertInvoice(tx *db.Tx, inv *checkout.Invoice, linkKey string,
 	// The first event belongs to the row itself: sequence and hash go in with the INSERT.
 	s := &step{engine: e, tx: tx, inv: inv, from: inv.Status, by: by}
 	data := facts{"amount": int64(inv.Amount), "number": inv.Number}
-	if linkKey != "" {
-		data["link_key"] = linkKey
-	}
+	maps.Copy(data, origin)
 	if err := s.event(checkout.EventInvoiceCreated, "", "", data); err != nil {
 		return err
 	}

@@ -60,3 +60,6 @@ func (q *Queue) Stand(token string) int {
 
 // WordOf is what a claim says.
 var WordOf = wordOf
+
+// PageInvoice reads what was typed into a payment page.
+var PageInvoice = pageInvoice

@@ -22,6 +22,7 @@ type office struct {
 	merchant  checkout.Merchant
 	accounts  map[string]*account
 	endpoints []checkout.Endpoint
+	pages     bool // has payment pages: an invoice may have come of one
 }
 
 // maxOffices bounds what is remembered; an installation with more merchants reads more.
@@ -53,6 +54,9 @@ func (e *Engine) office(tx *db.Tx, inv *checkout.Invoice) (*office, error) {
 		}
 	}
 	if o.endpoints, err = tx.Endpoints(sc.MerchantID, sc.Live); err != nil {
+		return nil, err
+	}
+	if o.pages, err = tx.HasPayPages(sc.MerchantID, sc.Live); err != nil {
 		return nil, err
 	}
 	if m.Revision != inv.MerchantRevision {

@@ -132,7 +132,10 @@ type Page struct {
 	Attempts []checkout.Attempt // oldest first
 	Methods  []Method           // in the order to show; only those the invoice allows
 	Asks     int                // verify calls made for the reference in question
-	Now      time.Time
+	// Origin is the payment page that the invoice came of, read where it is told about: paid, expired or
+	// canceled. nil for every other invoice.
+	Origin *checkout.PayPage
+	Now    time.Time
 }
 
 // Method is one way to pay, and whether it can be taken now.

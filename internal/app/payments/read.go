@@ -38,6 +38,11 @@ func (e *Engine) page(tx *db.Tx, token string) (Page, error) {
 		p.Asks, err = asks(tx, inv.ID)
 	} else if status == checkout.InvoiceOpen {
 		p.Methods, err = e.methods(tx, inv)
+	} else if o.pages && status != checkout.InvoiceReview {
+		p.Origin, err = tx.PayPageOf(inv.ID)
+		if errors.Is(err, checkout.NotFound) {
+			err = nil
+		}
 	}
 	return p, err
 }

@@ -21,6 +21,7 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	return errors.Join(
 		e.sweep(ctx, (*db.Tx).ExpiringInvoices, e.expire),
 		e.sweep(ctx, (*db.Tx).AbandoningAttempts, e.abandon),
+		e.sweep(ctx, (*db.Tx).DuePlaces, e.seePlace),
 	)
 }
 
