@@ -105,7 +105,11 @@ func (tx *Tx) withhold(l *checkout.Letter) (string, error) {
 	}
 	over, err := tx.countLetter("to:"+hashedAddress(l.Recipient), checkout.AskingToOne)
 	if err == nil && !over && l.MerchantID != "" {
-		over, err = tx.countLetter("of:"+l.MerchantID, checkout.AskingOfOne)
+		if l.Many {
+			over, err = tx.countLetter("many:"+l.MerchantID, checkout.AskingOfMany)
+		} else {
+			over, err = tx.countLetter("of:"+l.MerchantID, checkout.AskingOfOne)
+		}
 	}
 	if err != nil || !over {
 		return "", err

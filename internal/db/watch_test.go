@@ -193,6 +193,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	maps.Copy(all, letterQueries(s))
 	maps.Copy(all, ruleQueries(s))
 	maps.Copy(all, pageQueries(s))
+	maps.Copy(all, runQueries(s))
 	return all
 }
 
@@ -299,6 +300,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(letterStock(tx, s))
 		do(ruleStock(tx, s))
 		do(pageStock(tx, s))
+		do(runStock(tx, s))
 		do(tx.SetSetting("s", "v"))
 		do(tx.AppendSimulatorEntry([]byte("{}")))
 		do(tx.InsertStray("str_1", "ghesta", "h", "{}"))

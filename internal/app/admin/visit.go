@@ -117,6 +117,11 @@ func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 			return checkout.NotFound
 		}
 	}
+	if strings.HasPrefix(r.Path, runPath) {
+		if err := placeRun(tx, c, v); err != nil {
+			return err
+		}
+	}
 	if strings.HasPrefix(r.Path, hookPath) {
 		if err := placeEndpoint(tx, c, r, v); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package attacks_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"dargah/internal/app/access"
 	"dargah/internal/app/admin"
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
 )
 
 // T61: every route of the admin, asked by everybody there is. The list is the program's own, so that a
@@ -82,8 +85,22 @@ func fill(t *testing.T, _ *house, s *shop, path string) string {
 		e := s.mustHook("https://127.0.0.1:1/")
 		path = strings.NewReplacer(":endpoint", e.ID, ":delivery", s.probe(e).ID).Replace(path)
 	}
+	if strings.Contains(path, ":run") {
+		path = strings.ReplaceAll(path, ":run", s.run().ID)
+	}
 	if strings.Contains(path, ":") {
 		t.Errorf("%s names something that this test does not know", path)
 	}
 	return path
+}
+
+// run is a file of one customer, as somebody brought it.
+func (s *shop) run() checkout.Run {
+	s.Helper()
+	in := payments.NewRun{Name: "customers.csv", Unit: "rial", Lines: []checkout.RunRow{{Line: 2, Ask: checkout.RunAsk{Name: "Sara", Email: "sara@example.com", Amount: price}}}}
+	r, err := s.app.Engine.CheckRun(context.Background(), s.scope, in, checkout.Actor{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
 }

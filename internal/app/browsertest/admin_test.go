@@ -86,6 +86,7 @@ func desks(d *demo) []desk {
 			b.goTo(d.URL + "/admin/settings/letters")
 		}},
 		{name: "reminders", path: "/admin/settings/reminders"},
+		{name: "many", path: "/admin/many"},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {

@@ -19,6 +19,7 @@ const (
 	PrefixAccount  = "gwa_"
 	PrefixRefund   = "rfd_"
 	PrefixLinkKey  = "lnk_"
+	PrefixRun      = "run_"
 	PrefixLetter   = "let_"
 	PrefixLogin    = "lgn_"
 	PrefixNote     = "nte_"

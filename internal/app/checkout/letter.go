@@ -48,6 +48,8 @@ func (k LetterKind) Asks() bool {
 const (
 	AskingToOne = 20
 	AskingOfOne = 2000
+	// AskingOfMany is how many of those may come of files of customers, which a person looked at.
+	AskingOfMany = 20_000
 )
 
 // LetterStatus says what became of a letter.
@@ -101,6 +103,8 @@ type Letter struct {
 	// Sealed is a link that opens something (an invitation, a new password), whole, sealed under the
 	// installation's key for SealedLetter(Key). It is wiped when the letter has left.
 	Sealed string
+	// Many says that it is one of a run's, and counted among those. Not stored.
+	Many bool
 	// Until is when it is of no use any more; LetterLife from now when zero.
 	Until time.Time
 

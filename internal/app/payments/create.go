@@ -97,7 +97,8 @@ func (e *Engine) insertFrom(tx *db.Tx, inv *checkout.Invoice, origin facts, by c
 		return err
 	}
 	if inv.SendEmail {
-		if _, err := s.request(); err != nil {
+		_, many := origin["run"]
+		if _, err := s.request(many); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,268 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+)
+
+var errKilled = errors.New("killed")
+
+// mortal is a store whose process dies at one of its transactions: before the commit or right after it,
+// when nobody was told.
+type mortal struct {
+	*db.DB
+	left  int
+	after bool
+}
+
+func (m *mortal) Update(ctx context.Context, fn func(*db.Tx) error) error {
+	if m.left--; m.left != 0 {
+		return m.DB.Update(ctx, fn)
+	}
+	err := m.DB.Update(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil || m.after {
+			return err
+		}
+		return errKilled
+	})
+	return errors.Join(err, errKilled)
+}
+
+func customers(n int) []checkout.RunRow {
+	var list []checkout.RunRow
+	for i := range n {
+		list = append(list, checkout.RunRow{Line: i + 2, Ask: checkout.RunAsk{
+			Name: fmt.Sprint("Customer ", i), Email: fmt.Sprintf("c%d@example.com", i), Amount: 1_500_000, Reference: fmt.Sprint("R-", i),
+		}})
+	}
+	return list
+}
+
+func (w *world) brought(lines []checkout.RunRow) checkout.Run {
+	w.Helper()
+	r, err := w.CheckRun(w.Context(), w.scope, payments.NewRun{Name: "customers.csv", Unit: "rial", Lines: lines}, checkout.Actor{Kind: "user", ID: "usr_1"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
+func (w *world) run1(id string) (r checkout.Run, rows []checkout.RunRow) {
+	w.Helper()
+	err := w.db.View(w.Context(), func(tx *db.Tx) error {
+		got, err := tx.Run(id)
+		if err != nil {
+			return err
+		}
+		r = *got
+		rows, err = tx.RunRows(id, "", 0, 1000)
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r, rows
+}
+
+// allLetters are the letters of all runs, by reader.
+func (w *world) byReader() map[string]int {
+	w.Helper()
+	count := map[string]int{}
+	err := w.db.View(w.Context(), func(tx *db.Tx) error {
+		list, err := tx.Letters(db.LetterQuery{MerchantID: w.scope.MerchantID, Live: true, Limit: 1000})
+		for _, l := range list {
+			count[string(l.Kind)+":"+l.Recipient+":"+string(l.Status)]++
+		}
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return count
+}
+
+// A run that is killed three times, wherever that happens, asks each customer once.
+func TestMany_KilledThreeTimes(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const n = 130 // six transactions
+		dice := rand.New(rand.NewPCG(6, uint64(len(t.Name()))))
+		r := w.brought(customers(n))
+		if r.Status != checkout.RunChecked || r.Fine != n || r.Addressed != n || r.FineRial != n*1_500_000 {
+			t.Fatalf("%+v", r)
+		}
+		if got := w.byReader(); len(got) != 0 {
+			t.Fatalf("looking at a file sends: %v", got)
+		}
+		for range 2 { // the button twice
+			if err := w.StartRun(t.Context(), w.scope, r.ID, true, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		job := checkout.Job{Kind: payments.JobRun, Key: r.ID}
+		kills := 0
+		for kills < 3 {
+			e := w.rewired(func(o *payments.Options) { o.DB = &mortal{DB: w.db, left: 1 + dice.IntN(2), after: dice.IntN(2) == 1} })
+			err := e.RunMany(t.Context(), job)
+			if !errors.Is(err, errKilled) {
+				t.Fatalf("not killed: %v", err)
+			}
+			kills++
+		}
+		for range 2 { // once more than needed
+			if err := w.RunMany(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, rows := w.run1(r.ID)
+		if got.Status != checkout.RunDone || got.Made != n || got.Failed != 0 || got.EndedAt.IsZero() {
+			t.Errorf("%+v", got)
+		}
+		seen := map[string]bool{}
+		for _, row := range rows {
+			inv, err := w.Invoice(t.Context(), w.scope, row.InvoiceID)
+			if err != nil || seen[inv.ID] || inv.Reference != row.Ask.Reference || inv.Customer.Email != row.Ask.Email || inv.Amount != 1_500_000 {
+				t.Fatalf("line %d: %+v, %v", row.Line, inv, err)
+			}
+			seen[inv.ID] = true
+		}
+		letters := w.byReader()
+		for i := range n {
+			if k := fmt.Sprintf("request:c%d@example.com:queued", i); letters[k] != 1 {
+				t.Errorf("%s: %d letters", k, letters[k])
+			}
+		}
+		all, _, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Limit: 100})
+		if err != nil || len(letters) != n || len(all) != 100 {
+			t.Errorf("%d letters, %v", len(letters), err)
+		}
+	})
+}
+
+// What is wrong is shown line by line; what was asked before is left out unless somebody says otherwise,
+// also when two files of the same are started after both were looked at.
+func TestMany_WrongAndDouble(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		file := func() []checkout.RunRow {
+			lines := customers(4)
+			lines[1].Ask.Email, lines[1].Ask.Mobile = "nobody", "12"
+			lines[2].Ask = lines[0].Ask
+			lines[3].Problems = []checkout.FieldError{{Field: "amount", Code: "bad_amount"}}
+			return lines
+		}
+		first, second := w.brought(file()), w.brought(file())
+		if first.Fine != 1 || first.Wrong != 2 || first.Doubles != 1 || second.Doubles != 1 {
+			t.Fatalf("%+v", first)
+		}
+		_, rows := w.run1(first.ID)
+		if len(rows[1].Problems) != 2 || rows[2].Status != checkout.RowDouble || rows[3].Status != checkout.RowWrong {
+			t.Errorf("%+v", rows)
+		}
+		for _, r := range []checkout.Run{first, second} {
+			if err := w.StartRun(t.Context(), w.scope, r.ID, true, false); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.RunMany(t.Context(), checkout.Job{Kind: payments.JobRun, Key: r.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.byReader(); len(got) != 1 || got["request:c0@example.com:queued"] != 1 {
+			t.Errorf("%v", got)
+		}
+		if r, _ := w.run1(second.ID); r.Made != 0 || r.Status != checkout.RunDone {
+			t.Errorf("%+v", r)
+		}
+		third := w.brought(file())
+		if third.Doubles != 2 || third.Fine != 0 {
+			t.Fatalf("%+v", third)
+		}
+		if err := w.StartRun(t.Context(), w.scope, third.ID, false, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.RunMany(t.Context(), checkout.Job{Kind: payments.JobRun, Key: third.ID}); err != nil {
+			t.Fatal(err)
+		}
+		if r, _ := w.run1(third.ID); r.Made != 2 {
+			t.Errorf("%+v", r)
+		}
+		if got := w.byReader(); len(got) != 1 {
+			t.Errorf("letters were not wanted: %v", got)
+		}
+		for name, lines := range map[string][]checkout.RunRow{"run_empty": nil, "run_long": customers(payments.MaxRun + 1)} {
+			_, err := w.CheckRun(t.Context(), w.scope, payments.NewRun{Unit: "rial", Lines: lines}, checkout.Actor{})
+			var wrong *checkout.Error
+			if !errors.As(err, &wrong) || wrong.Fields[0].Code != name {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		other := payments.Scope{MerchantID: "mer_other", Live: true}
+		if err := errors.Join(w.StartRun(t.Context(), other, first.ID, true, false), w.StopRun(t.Context(), other, first.ID)); !errors.Is(err, checkout.NotFound) {
+			t.Errorf("another shop's: %v", err)
+		}
+	})
+}
+
+// Stopped is stopped, and goes on where it was; old runs are forgotten whole.
+func TestMany_StopAndForget(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.brought(customers(60))
+		job := checkout.Job{Kind: payments.JobRun, Key: r.ID}
+		if err := w.RunMany(t.Context(), job); err != nil { // nobody said start
+			t.Fatal(err)
+		}
+		if err := w.StartRun(t.Context(), w.scope, r.ID, true, false); err != nil {
+			t.Fatal(err)
+		}
+		e := w.rewired(func(o *payments.Options) { o.DB = &mortal{DB: w.db, left: 2} })
+		if err := e.RunMany(t.Context(), job); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.StopRun(t.Context(), w.scope, r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.RunMany(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := w.run1(r.ID)
+		if got.Status != checkout.RunStopped || got.Made != 25 || len(w.byReader()) != 25 {
+			t.Fatalf("%+v", got)
+		}
+		if err := w.StartRun(t.Context(), w.scope, r.ID, false, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.RunMany(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := w.run1(r.ID); got.Status != checkout.RunDone || got.Made != 60 || len(w.byReader()) != 60 {
+			t.Errorf("%+v, %d letters", got, len(w.byReader()))
+		}
+		if err := w.PruneRuns(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.run1(r.ID)
+		w.clock.add(91 * 24 * time.Hour)
+		if err := w.PruneRuns(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err := w.db.View(t.Context(), func(tx *db.Tx) error {
+			rows, err := tx.RunRows(r.ID, "", 0, 9)
+			if len(rows) > 0 {
+				t.Error("lines are left")
+			}
+			_, gone := tx.Run(r.ID)
+			return errors.Join(err, gone)
+		})
+		if !errors.Is(err, checkout.NotFound) {
+			t.Errorf("%v", err)
+		}
+	})
+}
