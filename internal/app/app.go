@@ -4,13 +4,11 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,16 +19,13 @@ import (
 	"dargah/internal/app/crash"
 	"dargah/internal/app/evidence"
 	"dargah/internal/app/mail"
+	"dargah/internal/app/metrics"
 	"dargah/internal/app/pages"
 	"dargah/internal/app/payments"
-	"dargah/internal/app/seal"
 	"dargah/internal/app/server"
 	"dargah/internal/app/webhooks"
 	"dargah/internal/app/worker"
 	"dargah/internal/db"
-	"dargah/internal/gateways"
-	"dargah/internal/gateways/gardeshpay"
-	"dargah/internal/gateways/ghesta"
 	"dargah/internal/gateways/simulator"
 )
 
@@ -75,7 +70,9 @@ type Options struct {
 	Live http.RoundTripper
 	// Hooks carries webhooks; nil is the network, behind the guard.
 	Hooks http.RoundTripper
-	Log   *slog.Logger
+	// Metrics count the calls to gateways; nil counts nothing.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
 }
 
 // App is a whole house, ready to serve.
@@ -179,60 +176,6 @@ func openSimulator(ctx context.Context, baseURL string, store *db.DB, now func()
 		return nil, fmt.Errorf("start the simulator: %w", err)
 	}
 	return sim, nil
-}
-
-// openEngine gives live mode the network and test mode the simulator, and nothing else to either.
-func openEngine(cfg Config, o Options, store *db.DB, box *seal.Box, sim *simulator.Simulator, w *worker.Worker) *payments.Engine {
-	live := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout, Transport: o.Live})
-	test := gateways.NewClient(gateways.ClientOptions{Timeout: cfg.GatewayTimeout, Transport: mounted(sim)})
-	return payments.New(payments.Options{
-		DB:           store,
-		Box:          box,
-		BaseURL:      cfg.BaseURL,
-		Live:         adapters(live),
-		Test:         adapters(test),
-		TestSettings: testSettings(cfg.BaseURL),
-		Breaker:      &gateways.Breaker{Now: o.Now},
-		AttemptTTL:   cfg.AttemptTTL,
-		Now:          o.Now,
-		Random:       rand.Reader,
-		Log:          o.Log,
-		Spawn:        w.Spawn,
-	})
-}
-
-func adapters(client *gateways.Client) map[string]gateways.Gateway {
-	all := map[string]gateways.Gateway{}
-	for _, g := range []gateways.Gateway{gardeshpay.New(client), ghesta.New(client)} {
-		all[g.Name()] = g
-	}
-	return all
-}
-
-// testSettings are the addresses of the built-in simulator.
-func testSettings(baseURL string) map[string]gateways.Settings {
-	at := baseURL + simulatorPath
-	host := ""
-	if u, err := url.Parse(baseURL); err == nil {
-		if host = u.Host; gateways.Loopback(u.Hostname()) {
-			host = u.Hostname()
-		}
-	}
-	return map[string]gateways.Settings{
-		"gardeshpay": {
-			"token_url":      at + "/provider/payment/getToken",
-			"verify_url":     at + "/provider/payment/verify",
-			"provider_token": "simulator",
-			"redirect_hosts": host,
-		},
-		"ghesta": {
-			"pay_url":         at + "/v2/pay",
-			"verify_url":      at + "/v2/pay/verify",
-			"installment_url": at + "/installment/{code}?type=ghesta",
-			// The simulator tells its merchants' units by their tokens.
-			"token": "{amount_unit}-simulator",
-		},
-	}
 }
 
 // openServer hangs the faces on the HTTP kit.

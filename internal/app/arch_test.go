@@ -21,7 +21,7 @@ var rooms = map[string][]string{
 	"internal/app": {
 		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/webhooks", "internal/app/payments", "internal/app/worker",
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
-		"internal/app/mail", "internal/app/evidence",
+		"internal/app/mail", "internal/app/metrics", "internal/app/evidence",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
 		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
 	},
@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"internal/app/mail":          {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
 	"internal/app/mail/mailtest": {},
 	"internal/app/access":        {"internal/db", "internal/app/auth", "internal/app/seal"},
+	"internal/app/metrics":       {"internal/gateways"},
 	"internal/app/server":        {"web/templates", "web/static"},
 
 	"internal/db":            {"internal/app/crash"},
@@ -116,6 +117,7 @@ var outside = map[string][]string{
 	"golang.org/x/net":                       {"internal/app/server"},
 	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},
 	"github.com/wneessen/go-mail":            {"internal/app/mail"},
+	"github.com/prometheus/client_golang":    {"internal/app/metrics"},
 	"golang.org/x/sys":                       {"internal/app"},
 	"rsc.io/qr":                              {"web/templates"},
 }

@@ -31,6 +31,7 @@ type Config struct {
 	LogLevel       slog.Level
 	LogFormat      string // "json" or "text"
 	WebhookAllow   []netip.Prefix
+	AlertURL       string
 	OTLPEndpoint   string
 
 	// readKeys reads the secret keys again. Nil when they stand in the environment, which never changes.

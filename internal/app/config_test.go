@@ -157,7 +157,7 @@ func TestLoad_WhatIsNotBuiltYet(t *testing.T) {
 		}
 	}
 	for name, value := range map[string]string{
-		"CHECKOUT_METRICS_ADDR": "127.0.0.1:9100", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
 	} {
 		c, err := app.Load(env(name, value))
 		if err != nil || len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], name+" ") {

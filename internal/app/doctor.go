@@ -225,13 +225,7 @@ func (d *doctor) clock() {
 		d.find("clock", "", FindingSkip, "doctor.clock.alone")
 		return
 	}
-	// Of several the one that agrees best with us: a gateway's clock may be wrong as well.
-	best := d.clocks[0]
-	for _, c := range d.clocks {
-		if c.ahead.Abs() < best.ahead.Abs() {
-			best = c
-		}
-	}
+	best := d.best()
 	status, key := FindingOK, "doctor.clock.ok"
 	switch {
 	case best.ahead.Abs() > clockBad:
@@ -240,4 +234,15 @@ func (d *doctor) clock() {
 		status, key = FindingWarn, "doctor.clock.wrong"
 	}
 	d.find("clock", best.server, status, key, "seconds", strconv.FormatInt(int64(best.ahead.Abs()/time.Second), 10))
+}
+
+// best is, of the clocks that were seen, the one that agrees best with ours: a gateway's may be wrong as well.
+func (d *doctor) best() clockSeen {
+	best := d.clocks[0]
+	for _, c := range d.clocks {
+		if c.ahead.Abs() < best.ahead.Abs() {
+			best = c
+		}
+	}
+	return best
 }

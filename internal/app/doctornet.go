@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -58,19 +57,12 @@ const (
 )
 
 func (d *doctor) certificate(ctx context.Context, u *url.URL) {
-	ctx, cancel := context.WithTimeout(ctx, perCheck)
-	defer cancel()
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	conn, err := (&tls.Dialer{Config: &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	end, err := certificateEnd(ctx, u)
 	if err != nil {
 		d.find("tls", u.Host, FindingBad, "doctor.tls.refused", "error", short(err))
 		return
 	}
-	defer func() { _ = conn.Close() }()
-	left := time.Until(conn.(*tls.Conn).ConnectionState().PeerCertificates[0].NotAfter)
+	left := time.Until(end)
 	days := strconv.Itoa(int(left / (24 * time.Hour)))
 	switch {
 	case left < certificateBad:

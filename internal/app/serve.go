@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"dargah/internal/app/crash"
+	"dargah/internal/app/metrics"
 	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
@@ -28,10 +29,15 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning)
 	}
-	a, err := Open(ctx, cfg, Options{NoMigrate: o.NoMigrate, Log: log})
+	var count *metrics.Metrics
+	if cfg.MetricsAddr != "" {
+		count = metrics.New()
+	}
+	a, err := Open(ctx, cfg, Options{NoMigrate: o.NoMigrate, Log: log, Metrics: count})
 	if err != nil {
 		return err
 	}
+	watching := a.observe()
 	l, err := listen(ctx, cfg.Addr)
 	if err != nil {
 		return errors.Join(err, a.Stop(ctx))
@@ -44,6 +50,13 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 	}
 	if err := a.offerSetup(ctx, o.Setup); err != nil {
 		return errors.Join(err, a.Stop(ctx))
+	}
+	if count != nil {
+		stop, err := serveMetrics(ctx, cfg.MetricsAddr, count, watching)
+		if err != nil {
+			return errors.Join(err, a.Stop(ctx))
+		}
+		defer stop()
 	}
 	a.Start(ctx)
 	log.Info("serving", "addr", l.Addr().String(), "base_url", cfg.BaseURL, "database", a.db.Engine())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"dargah/internal/app/crash"
 )
@@ -105,9 +106,17 @@ func (w *writer) runApart() {
 // between is where some of the batch have run and others have not.
 func between() { crash.At("batch.between") }
 
+// commit ends the transaction and counts how long that took.
+func (w *writer) commit() error {
+	began := time.Now()
+	err := w.st.do("COMMIT")
+	w.db.stats.committing.Add(int64(time.Since(began)))
+	return err
+}
+
 func (w *writer) commitBatch() {
 	crash.At("batch.before-commit")
-	if err := w.st.do("COMMIT"); err != nil {
+	if err := w.commit(); err != nil {
 		w.rollback()
 		w.db.lose(err) // then begin refuses all of them
 		w.again(nil)
@@ -164,7 +173,7 @@ func (w *writer) commitAlone(c *call) {
 		return
 	}
 	crash.At("sqlite.before-commit")
-	if err := w.st.do("COMMIT"); err != nil {
+	if err := w.commit(); err != nil {
 		w.rollback()
 		w.db.lose(err)
 		c.err = fmt.Errorf("commit: %w", err)

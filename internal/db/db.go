@@ -244,9 +244,11 @@ type Stats struct {
 	Updates int64 // Update calls that were committed
 	Commits int64 // commits that served them; with group commit fewer than Updates
 	Reruns  int64 // fn run again after a failed batch or a serialization error
+	// Committing is the time that the commits took.
+	Committing time.Duration
 }
 
-type counters struct{ updates, commits, reruns atomic.Int64 }
+type counters struct{ updates, commits, reruns, committing atomic.Int64 }
 
 // Stats says how much work was done.
 func (db *DB) Stats() Stats {
@@ -254,5 +256,7 @@ func (db *DB) Stats() Stats {
 		Updates: db.stats.updates.Load(),
 		Commits: db.stats.commits.Load(),
 		Reruns:  db.stats.reruns.Load(),
+
+		Committing: time.Duration(db.stats.committing.Load()),
 	}
 }

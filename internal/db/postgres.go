@@ -137,6 +137,7 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 		return nil
 	}
 	crash.At("postgres.before-commit")
+	began := time.Now()
 	if err := sqlTx.Commit(); err != nil {
 		if commitRefused(err) {
 			return fmt.Errorf("commit: %w", err)
@@ -144,6 +145,7 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 		return fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
 	}
 	crash.At("postgres.committed")
+	e.db.stats.committing.Add(int64(time.Since(began)))
 	e.db.stats.commits.Add(1)
 	e.db.stats.updates.Add(1)
 	e.db.bell.ring(tx.woken)

@@ -68,6 +68,10 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		},
 		"Waiting":     func(tx *db.Tx) error { return one(tx.Waiting(pottery, true, 9)) },
 		"AttemptEnds": func(tx *db.Tx) error { return one(tx.AttemptEnds(pottery, true, moneyTime.Add(-time.Hour))) },
+		"Vitals":      func(tx *db.Tx) error { return one(tx.Vitals("verify")) },
+		"Alerts":      func(tx *db.Tx) error { return one(tx.Alerts()) },
+		"SaveAlerts":  func(tx *db.Tx) error { return tx.SaveAlerts(nil) },
+		"Operators":   func(tx *db.Tx) error { return one(tx.Operators()) },
 		"CloseStray":  func(tx *db.Tx) error { return tx.CloseStray("str_1") },
 		"PaidBetween": func(tx *db.Tx) error {
 			_, _, err := tx.PaidBetween(pottery, true, moneyTime, moneyTime.Add(time.Hour))

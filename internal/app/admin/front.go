@@ -38,6 +38,7 @@ type work struct {
 	endpoints []checkout.Endpoint
 	dead      []checkout.Job
 	strays    []db.Stray
+	alerts    map[string]time.Time
 }
 
 // front is the home page. One who has no shop yet is led to their account.
@@ -132,6 +133,9 @@ func (a *Admin) gather(tx *db.Tx, v *visit, w *work) error {
 	if w.dead, err = tx.DeadJobs(20); err != nil {
 		return err
 	}
+	if w.alerts, err = tx.Alerts(); err != nil {
+		return err
+	}
 	w.strays, err = tx.Strays(20)
 	return err
 }
@@ -167,6 +171,7 @@ func (v *visit) matters(w *work, now time.Time) []templates.Matter {
 			Aside: v.l.T("admin.queue.since", "time", i18n.DateTimeShort(v.l, e.DisabledAt)), Href: hooksPath + "/" + e.ID, Button: v.l.T("admin.queue.see"),
 		})
 	}
+	list = append(list, v.alerts(w.alerts)...)
 	for _, j := range w.dead {
 		list = append(list, templates.Matter{
 			Icon: "warning", Class: "failed", Title: v.l.T("admin.queue.dead", "kind", j.Kind), Text: i18n.CleanText(j.LastFailure),

@@ -27,13 +27,14 @@ const (
 	LetterPasswordReset    LetterKind = "password_reset"    // to a user
 	LetterSecurity         LetterKind = "security"          // to a user or owner: something about access changed
 	LetterEndpointDisabled LetterKind = "endpoint_disabled" // to the merchant: a webhook endpoint was given up
+	LetterAlert            LetterKind = "alert"             // to the operators: the installation needs them
 )
 
 // LetterKinds lists every kind.
 func LetterKinds() []LetterKind {
 	return []LetterKind{
 		LetterRequest, LetterReminder, LetterReceipt, LetterPaid, LetterUnconfirmed, LetterUnpaid, LetterReturning, LetterAttention, LetterRefunded,
-		LetterInvitation, LetterPasswordReset, LetterSecurity, LetterEndpointDisabled,
+		LetterInvitation, LetterPasswordReset, LetterSecurity, LetterEndpointDisabled, LetterAlert,
 	}
 }
 

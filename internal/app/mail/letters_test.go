@@ -98,6 +98,8 @@ func samples() []sample {
 		{"password-reset", checkout.Letter{Kind: checkout.LetterPasswordReset, Live: true, Facts: checkout.LetterFacts{At: now, Name: "maryam@meybodpottery.ir", ExpiresAt: now.Add(time.Hour)}}},
 		{"security", checkout.Letter{Kind: checkout.LetterSecurity, Live: true, Facts: office(checkout.LetterFacts{What: "gateway_changed", By: "maryam@meybodpottery.ir", Name: "GardeshPay"})}},
 		{"security-other", checkout.Letter{Kind: checkout.LetterSecurity, Live: true, Facts: office(checkout.LetterFacts{What: "no such code"})}},
+		{"alert", checkout.Letter{Kind: checkout.LetterAlert, Live: true, Facts: checkout.LetterFacts{What: "verify_late", At: now}}},
+		{"alert-machine", checkout.Letter{Kind: checkout.LetterAlert, Live: true, Facts: checkout.LetterFacts{What: "disk", Name: "pay1", At: now}}},
 		{"endpoint-disabled", checkout.Letter{Kind: checkout.LetterEndpointDisabled, Live: true, Facts: office(checkout.LetterFacts{Name: "https://shop.example/hooks/dargah?x=1"})}},
 	}
 }

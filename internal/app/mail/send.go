@@ -127,7 +127,7 @@ func adminPath(l *checkout.Letter) string {
 	switch l.Kind {
 	case checkout.LetterPaid:
 		return "/admin/invoices/" + url.PathEscape(l.InvoiceID)
-	case checkout.LetterAttention:
+	case checkout.LetterAttention, checkout.LetterAlert:
 		return "/admin/attention"
 	case checkout.LetterEndpointDisabled:
 		return "/admin/settings/webhooks"

@@ -74,6 +74,8 @@ func put(letter *checkout.Letter, to links, now time.Time) templates.Letter {
 		w.security()
 	case checkout.LetterEndpointDisabled:
 		w.endpoint()
+	case checkout.LetterAlert:
+		w.alert()
 	}
 	return w.page
 }

@@ -2,8 +2,6 @@ package payments
 
 import (
 	"context"
-	"net/url"
-	"slices"
 
 	"dargah/internal/db"
 	"dargah/internal/gateways"
@@ -43,10 +41,8 @@ func (e *Engine) Probe(ctx context.Context, sc Scope, name string) (p Probed, er
 		return p, err
 	}
 	p.Set, p.Enabled, p.Unit = true, a.enabled(), a.unit()
-	for _, key := range []string{"token_url", "pay_url", "verify_url"} {
-		if u, err := url.Parse(a.settings[key]); err == nil && u.Host != "" && !slices.Contains(p.Servers, u.Scheme+"://"+u.Host) {
-			p.Servers = append(p.Servers, u.Scheme+"://"+u.Host)
-		}
+	for _, key := range serverKeys {
+		p.Servers = addServer(p.Servers, key, a.settings[key])
 	}
 	low, _ := a.limits()
 	wire, err := gateways.Wire(low/10*10, a.unit())
