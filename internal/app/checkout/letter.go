@@ -83,6 +83,12 @@ const (
 	ReasonBroken      = "broken"       // refused: our own error
 )
 
+// SampleKey begins the keys of letters that somebody only looks at.
+const SampleKey = "sample/"
+
+// IsSample reports whether a letter is one.
+func IsSample(l *Letter) bool { return strings.HasPrefix(l.Key, SampleKey) }
+
 // JobLetter is the kind of the stored job that sends one letter. Its key is the letter's id.
 const JobLetter = "letter"
 

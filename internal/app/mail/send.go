@@ -83,6 +83,9 @@ func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 		}
 		return links{}, nil
 	}
+	if checkout.IsSample(l) {
+		return r.sampleLinks(), nil
+	}
 	to := links{admin: r.BaseURL + adminPath(l)}
 	if l.Sealed != "" {
 		deed, err := r.Box.Open(l.Sealed, checkout.SealedLetter(l.Key))

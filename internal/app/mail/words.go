@@ -77,6 +77,7 @@ func put(letter *checkout.Letter, to links, now time.Time) templates.Letter {
 	case checkout.LetterAlert:
 		w.alert()
 	}
+	w.sampled()
 	return w.page
 }
 
