@@ -46,7 +46,7 @@ const (
 )
 
 // judge says which alerts are on here and now.
-func (o *observer) judge(v *db.Vitals, now time.Time) []string {
+func (o *observer) judge(v *db.Vitals, b *backupState, now time.Time) []string {
 	m := o.machine.Load()
 	at := func(code string) string { return code + "@" + o.host }
 	on := map[string]bool{
@@ -54,6 +54,7 @@ func (o *observer) judge(v *db.Vitals, now time.Time) []string {
 		alertReview:          v.Review > 0,
 		alertStray:           v.Strays > 0,
 		alertDead:            v.Dead > 0,
+		alertBackup:          o.app.cfg.BackupDir != "" && b.old(now, o.app.cfg.BackupEvery),
 		at(alertDisk):        m.free != nil && *m.free < diskWarn,
 		at(alertClock):       m.ahead != nil && m.ahead.Abs() > clockWarn,
 		at(alertCertificate): m.ends != nil && m.ends.Sub(now) < certificateWarn,
@@ -74,7 +75,11 @@ func (o *observer) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		on, changed := o.judge(&v, tx.Now()), false
+		b, err := readBackupState(tx)
+		if err != nil {
+			return err
+		}
+		on, changed := o.judge(&v, &b, tx.Now()), false
 		for name, since := range kept {
 			_, host, local := strings.Cut(name, "@")
 			theirs := local && host != o.host

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"filippo.io/age"
 )
 
 // Config is the environment, read once at start and never again.
@@ -32,7 +34,12 @@ type Config struct {
 	LogFormat      string // "json" or "text"
 	WebhookAllow   []netip.Prefix
 	AlertURL       string
-	OTLPEndpoint   string
+	// Scheduled backups; none without a folder.
+	BackupDir       string
+	BackupEvery     time.Duration
+	BackupKeep      int
+	BackupRecipient age.Recipient // nil: not encrypted
+	OTLPEndpoint    string
 
 	// readKeys reads the secret keys again. Nil when they stand in the environment, which never changes.
 	readKeys func() ([]string, error)

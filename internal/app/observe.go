@@ -114,7 +114,11 @@ func (o *observer) state(ctx context.Context) (metrics.State, error) {
 		if err != nil {
 			return err
 		}
-		s = metrics.State{Alerts: map[string]bool{}}
+		b, err := readBackupState(tx)
+		if err != nil {
+			return err
+		}
+		s = metrics.State{Alerts: map[string]bool{}, BackupAt: &b.Good, BackupBad: b.Error != ""}
 		for _, code := range alertCodes() {
 			s.Alerts[code] = false
 		}

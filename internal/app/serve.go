@@ -38,6 +38,7 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 		return err
 	}
 	watching := a.observe()
+	a.scheduleBackups()
 	l, err := listen(ctx, cfg.Addr)
 	if err != nil {
 		return errors.Join(err, a.Stop(ctx))

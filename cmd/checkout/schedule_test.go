@@ -1,0 +1,111 @@
+package main_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+)
+
+// The server makes a backup soon after its start, checks and encrypts it, and removes old ones of its
+// own only; what it made can be put back.
+func TestServe_BackupsByItself(t *testing.T) {
+	h := newHouse(t)
+	me, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, at := filepath.Join(h.dir, "backups"), freeAddr(t)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"checkout-20250101T000000Z.db", "checkout-20250102T000000Z.db.age", "checkout-mine.db", "notes.txt"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.must(nil, "merchant", "create", "--name", "Pottery", "--slug", "meybod")
+	h.env = append(h.env, "CHECKOUT_BACKUP_DIR="+dir, "CHECKOUT_BACKUP_KEEP=2", "CHECKOUT_BACKUP_RECIPIENT="+me.Recipient().String(), "CHECKOUT_METRICS_ADDR="+at)
+	p, _ := h.serving()
+	names := func() []string {
+		list, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list {
+			list[i] = filepath.Base(list[i])
+		}
+		return list
+	}
+	metric := func() string {
+		resp, err := http.Get("http://" + at + "/metrics")
+		if err != nil {
+			return ""
+		}
+		defer func() { _ = resp.Body.Close() }()
+		raw, _ := io.ReadAll(resp.Body)
+		return string(raw)
+	}
+	p.until("a backup in the metrics", func() bool { return strings.Contains(metric(), "checkout_backup_last_success_timestamp_seconds ") })
+	if m := metric(); !strings.Contains(m, "checkout_backup_last_failed 0") || !strings.Contains(m, `checkout_alert{alert="backup"} 0`) {
+		t.Error("a good backup counts as a bad one")
+	}
+	p.stop()
+	left := names()
+	if len(left) != 4 || left[0] != "checkout-20250102T000000Z.db.age" || !strings.HasSuffix(left[1], "Z.db.age") || left[2] != "checkout-mine.db" || left[3] != "notes.txt" {
+		t.Fatalf("left are %v", left)
+	}
+	sealed, err := os.ReadFile(filepath.Join(dir, left[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := age.Decrypt(bytes.NewReader(sealed), me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(h.dir, "plain.db")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.env = append(h.env, "CHECKOUT_DATABASE_URL=sqlite:"+filepath.Join(h.dir, "again.db"))
+	var back struct {
+		Tables map[string]int64
+	}
+	h.must(&back, "restore", file, "--json")
+	if back.Tables["merchants"] != 1 {
+		t.Errorf("back are %v", back.Tables)
+	}
+}
+
+// A folder that cannot be: the server serves on, says so, and tells nobody of a good backup.
+func TestServe_BackupFails(t *testing.T) {
+	h := newHouse(t)
+	at := freeAddr(t)
+	blocked := filepath.Join(h.dir, "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.env = append(h.env, "CHECKOUT_BACKUP_DIR="+filepath.Join(blocked, "backups"), "CHECKOUT_METRICS_ADDR="+at)
+	p, base := h.serving()
+	p.until("the failure in the metrics", func() bool {
+		resp, err := http.Get("http://" + at + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = resp.Body.Close() }()
+		raw, _ := io.ReadAll(resp.Body)
+		return strings.Contains(string(raw), "checkout_backup_last_failed 1") && !strings.Contains(string(raw), "checkout_backup_last_success_timestamp_seconds ")
+	})
+	if resp, err := http.Get(base + "/readyz"); err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}
