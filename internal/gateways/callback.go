@@ -2,7 +2,6 @@ package gateways
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,12 +12,26 @@ const (
 	maxFieldName  = 64
 	maxFieldValue = 200
 	maxNamed      = 256
+	maxReference  = 64
+	maxToken      = 256
 )
 
-var (
-	reference = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
-	token     = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,256}$`)
-)
+// unreserved says that s is 1 to most of the characters that stand in a URL as they are (RFC 3986, 2.3).
+func unreserved(s string, most int) bool { return len(s) <= most && only(s, "._~-") }
+
+// only says that s has at least one character, and none but ASCII letters, digits and those of more.
+func only(s, more string) bool {
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && strings.IndexByte(more, s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func alphanumeric(c byte) bool { return letter(c) || (c >= '0' && c <= '9') }
+
+func letter(c byte) bool { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') }
 
 // Form is what a browser brought, by lower-case name: vendors write refid, refId and RefId.
 type Form map[string]string
@@ -50,7 +63,7 @@ func ParseForm(values url.Values) (Form, error) {
 // CONTRACT §4; "" when it is absent or empty.
 func (f Form) Reference(name string) (string, error) {
 	value := f[name]
-	if value != "" && !reference.MatchString(value) {
+	if value != "" && !unreserved(value, maxReference) {
 		return "", &CallbackError{Field: name, Problem: "not a reference"}
 	}
 	return value, nil
@@ -92,7 +105,7 @@ func Canonical(ref string) string {
 
 // ValidToken says that s can be a gateway token within a URL path. "." and ".." are in the set
 // but a browser would walk with them.
-func ValidToken(s string) bool { return token.MatchString(s) && s != "." && s != ".." }
+func ValidToken(s string) bool { return unreserved(s, maxToken) && s != "." && s != ".." }
 
 // lower folds ASCII only: a Kelvin sign is not a k.
 func lower(s string) string {

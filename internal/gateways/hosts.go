@@ -4,18 +4,30 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
-const maxURL = 2048
-
-var (
-	hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	// plainURL holds what a redirect address of a gateway needs. Everything that browsers and
-	// net/url read differently is outside: @ ? # \ spaces, control characters, non-ASCII.
-	plainURL = regexp.MustCompile(`^[A-Za-z0-9._~:/%+=,;!$*\[\]-]+$`)
+const (
+	maxURL   = 2048
+	maxLabel = 63
 )
+
+// plainURL says that s holds only what a redirect address of a gateway needs. Everything that browsers
+// and net/url read differently is outside: @ ? # \ spaces, control characters, non-ASCII.
+func plainURL(s string) bool { return only(s, "._~:/%+=,;!$*[]-") }
+
+// hostName says that s is a name of two labels and more, in small letters; the last begins with one, so
+// that no address is a name.
+func hostName(s string) bool {
+	labels, last := 0, ""
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) > maxLabel || !only(label, "-") || lower(label) != label || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		labels, last = labels+1, label
+	}
+	return labels > 1 && letter(last[0])
+}
 
 // Loopback says that host (without port) can only be this machine.
 func Loopback(host string) bool {
@@ -41,7 +53,7 @@ func JoinRedirect(base, token, hosts string, onLoopback bool) (string, error) {
 	if !ValidToken(token) {
 		return "", errors.New("the gateway's token is not one")
 	}
-	if len(base) > maxURL || !plainURL.MatchString(base) {
+	if len(base) > maxURL || !plainURL(base) {
 		return "", errors.New("the gateway's address is not a plain URL")
 	}
 	u, err := url.Parse(base)
@@ -75,7 +87,7 @@ func hostListed(host, names string) bool {
 		if host == name {
 			return true
 		}
-		if hostName.MatchString(host) && hostName.MatchString(name) && strings.HasSuffix(host, "."+name) {
+		if hostName(host) && hostName(name) && strings.HasSuffix(host, "."+name) {
 			return true
 		}
 	}

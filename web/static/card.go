@@ -22,7 +22,7 @@ func Card(accent string) string {
 	if !IsAccent(accent) {
 		accent = "#0e7490"
 	}
-	return prefix + all.hash + "/card-" + strings.ToLower(accent[1:]) + ".png"
+	return prefix + all().hash + "/card-" + strings.ToLower(accent[1:]) + ".png"
 }
 
 // markLines is the mark of img/mark.svg as points of its 32 by 32; its three curves are taken in steps.

@@ -21,9 +21,9 @@ var accents = struct {
 // for two files only and the policy of our pages allows no style beside the sheet.
 func Checkout(accent string) string {
 	if !IsAccent(accent) {
-		return all.paths["checkout.css"]
+		return all().paths["checkout.css"]
 	}
-	return prefix + all.hash + "/checkout-" + strings.ToLower(accent[1:]) + ".css"
+	return prefix + all().hash + "/checkout-" + strings.ToLower(accent[1:]) + ".css"
 }
 
 // Handler serves the files. An address with another hash is not found: what a page asks for is
@@ -36,7 +36,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	a := all.assets[r.URL.Path]
+	a := all().assets[r.URL.Path]
 	if a == nil {
 		a = tinted(r.URL.Path)
 	}
@@ -48,11 +48,11 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", a.kind)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	body := a.body
-	if a.gzip != nil {
+	if z := a.gzip(); z != nil {
 		h.Set("Vary", "Accept-Encoding")
 		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			h.Set("Content-Encoding", "gzip")
-			body = a.gzip
+			body = z
 		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -66,7 +66,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 // tinted returns what is made of an accent when it is asked for, at an address made by Checkout or by
 // Card, nil for any other.
 func tinted(path string) *asset {
-	name, ours := strings.CutPrefix(path, prefix+all.hash+"/")
+	name, ours := strings.CutPrefix(path, prefix+all().hash+"/")
 	if !ours {
 		return nil
 	}
@@ -75,7 +75,7 @@ func tinted(path string) *asset {
 		make          func(colour string) *asset
 	}{
 		{"checkout-", ".css", func(colour string) *asset {
-			return newAsset("checkout.css", []byte(all.base+Accent("#"+colour).sheet()))
+			return newAsset("checkout.css", []byte(all().base+Accent("#"+colour).sheet()))
 		}},
 		{"card-", ".png", func(colour string) *asset { return newAsset("card.png", drawCard("#"+colour)) }},
 	} {

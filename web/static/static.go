@@ -1,7 +1,7 @@
 // Package static holds what a page loads besides itself: style sheets, the font, the mark, the
 // admin's script.
-// Everything is embedded, named by the hash of its content, compressed once at start and
-// served as immutable. It knows no page and no merchant; an accent colour is a word to it.
+// Everything is embedded, named by the hash of its content, compressed when it is first asked for
+// and served as immutable. It knows no page and no merchant; an accent colour is a word to it.
 package static
 
 import (
@@ -14,6 +14,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 //go:embed css img js fonts/*.woff2
@@ -42,7 +43,7 @@ var types = map[string]string{
 type asset struct {
 	kind string
 	body []byte
-	gzip []byte // nil when compressing does not pay (fonts are compressed already)
+	gzip func() []byte // gives nil when compressing does not pay
 }
 
 // A shelf is every asset, by name and by hashed path. Read-only after it is built.
@@ -53,12 +54,13 @@ type shelf struct {
 	hash   string            // of that sheet and of the rules that make accents
 }
 
-// all is built while the process starts; a broken embed shows in the first test that runs.
-var all = mustBuild()
+// all is built when the first page asks, so that no command and no start waits for it; a broken embed
+// shows in the first test that runs.
+var all = sync.OnceValue(mustBuild)
 
 // Path returns the hashed address of a file ("admin.css", "vazirmatn-arabic.woff2", "mark.svg"), or
 // "" for a name that is not there.
-func Path(name string) string { return all.paths[name] }
+func Path(name string) string { return all().paths[name] }
 
 func mustBuild() *shelf {
 	s, err := build()
@@ -112,18 +114,22 @@ func (s *shelf) add(name string, body []byte) {
 }
 
 func newAsset(name string, body []byte) *asset {
-	a := &asset{kind: types[path.Ext(name)], body: body}
-	if z := compress(body); len(z) < len(body)*9/10 {
-		a.gzip = z
+	a := &asset{kind: types[path.Ext(name)], body: body, gzip: func() []byte { return nil }}
+	if ext := path.Ext(name); ext != ".woff2" && ext != ".png" { // these are compressed already
+		a.gzip = sync.OnceValue(func() []byte {
+			if z := compress(body); len(z) < len(body)*9/10 {
+				return z
+			}
+			return nil
+		})
 	}
 	return a
 }
 
-var address = regexp.MustCompile(`url\(([^)"]+)\)`)
-
 // link replaces url(name) by the hashed address of the file, so that a new font is a new address.
 func (s *shelf) link(sheet string) (string, error) {
 	var missing string
+	address := regexp.MustCompile(`url\(([^)"]+)\)`)
 	out := address.ReplaceAllStringFunc(sheet, func(m string) string {
 		name := path.Base(address.FindStringSubmatch(m)[1])
 		if s.paths[name] == "" {
@@ -137,20 +143,32 @@ func (s *shelf) link(sheet string) (string, error) {
 	return out, nil
 }
 
-var (
-	comment = regexp.MustCompile(`(?s)/\*.*?\*/`)
-	blank   = regexp.MustCompile(`\s+`)
-	around  = regexp.MustCompile(` ?([{};,]) ?`)
-)
-
 // squeeze drops comments and the white space that no rule needs. The sheets hold no string with
 // braces, semicolons or comment signs in it; a test reads them back.
 func squeeze(sheet string) string {
-	sheet = comment.ReplaceAllString(sheet, "")
-	sheet = blank.ReplaceAllString(sheet, " ")
-	sheet = around.ReplaceAllString(sheet, "$1")
-	sheet = strings.ReplaceAll(sheet, ": ", ":")
-	return strings.ReplaceAll(strings.TrimSpace(sheet), ";}", "}")
+	out := make([]byte, 0, len(sheet))
+	last := byte('{') // what was written last; nothing stands before the first rule
+	for space := false; sheet != ""; {
+		if strings.HasPrefix(sheet, "/*") {
+			_, sheet, _ = strings.Cut(sheet, "*/")
+			continue
+		}
+		c := sheet[0]
+		sheet = sheet[1:]
+		if strings.IndexByte(" \t\r\n\f", c) >= 0 {
+			space = true
+			continue
+		}
+		if space && strings.IndexByte("{};,", c) < 0 && strings.IndexByte("{};,:", last) < 0 {
+			out = append(out, ' ')
+		}
+		if c == '}' && last == ';' {
+			out = out[:len(out)-1]
+		}
+		out = append(out, c)
+		space, last = false, c
+	}
+	return string(out)
 }
 
 func hash(body []byte) string {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -26,32 +27,49 @@ var docsCSS []byte
 // published are the paths below Prefix that need no key.
 var published = []string{"/openapi.json", "/docs", "/docs.css"}
 
-// publish renders the document and the page, and serves them. The page is made of the document
-// itself, on the server: no viewer, no script, nothing from elsewhere.
-func (a *API) publish(g *echo.Group, doc *huma.OpenAPI) error {
-	var err error
-	if a.spec, err = marshalSpec(doc); err != nil {
-		return err
-	}
-	if a.docs, err = a.renderDocs(doc); err != nil {
-		return err
-	}
+// A publication is the document and the page that is made of it: on the server, with no viewer, no script
+// and nothing from elsewhere.
+type publication struct{ spec, page []byte }
+
+// publish serves the document, the page and its sheet. What never changes while the program runs is
+// rendered when it is first asked for, so that no start waits for it.
+func (a *API) publish(g *echo.Group, doc *huma.OpenAPI) {
+	rendered := sync.OnceValues(func() (publication, error) { return a.renderAll(doc) })
 	files := []struct {
 		kind string
-		body []byte
-	}{{"application/json", a.spec}, {"text/html; charset=utf-8", a.docs}, {"text/css; charset=utf-8", docsCSS}}
+		body func(publication) []byte
+	}{
+		{"application/json", func(p publication) []byte { return p.spec }},
+		{"text/html; charset=utf-8", func(p publication) []byte { return p.page }},
+		{"text/css; charset=utf-8", func(publication) []byte { return docsCSS }},
+	}
 	for i, f := range files {
 		serve := func(c echo.Context) error {
+			p, err := rendered()
+			if err != nil {
+				return err
+			}
 			h := newExchange(c).out.Header()
 			h.Set("Content-Security-Policy", docsPolicy)
 			h.Set("X-Content-Type-Options", "nosniff")
 			h.Set("Cache-Control", "no-store")
-			return c.Blob(http.StatusOK, f.kind, f.body)
+			return c.Blob(http.StatusOK, f.kind, f.body(p))
 		}
 		g.GET(published[i], serve)
 		g.HEAD(published[i], serve)
 	}
-	return nil
+}
+
+func (a *API) renderAll(doc *huma.OpenAPI) (publication, error) {
+	for i := range a.routes {
+		a.routes[i].document(doc)
+	}
+	spec, err := marshalSpec(doc)
+	if err != nil {
+		return publication{}, err
+	}
+	page, err := a.renderDocs(doc)
+	return publication{spec, page}, err
 }
 
 // docsPolicy is narrower than that of the other pages: nothing here is sent or framed.

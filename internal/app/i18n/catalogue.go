@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 //go:embed fa.json
@@ -22,10 +23,10 @@ type piece struct {
 	name    string // the placeholder after literal; empty at the end
 }
 
-// Both tables are read-only after load.
+// Each table is loaded when its language is first spoken, and read-only then: a start waits for none.
 var (
-	faTexts = mustLoad("fa.json", faJSON)
-	enTexts = mustLoad("en.json", enJSON)
+	faTexts = sync.OnceValue(func() map[string]text { return mustLoad("fa.json", faJSON) })
+	enTexts = sync.OnceValue(func() map[string]text { return mustLoad("en.json", enJSON) })
 )
 
 // T returns the text of key in the language. args are pairs of a placeholder's name and
@@ -37,7 +38,7 @@ func (l Locale) T(key string, args ...any) string {
 	if l == EN {
 		texts = enTexts
 	}
-	t, ok := texts[key]
+	t, ok := texts()[key]
 	if !ok {
 		return "[" + key + "]"
 	}

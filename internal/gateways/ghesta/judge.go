@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"dargah/internal/gateways"
 )
@@ -18,10 +19,16 @@ const (
 	maxMessage = 500
 )
 
+// Patterns are compiled when the first one is needed: no start waits for them.
 var (
-	numberKey = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
-	fieldKey  = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_.$\[\]-]{0,63}$`)
+	numberKey = pattern(`^[1-9][0-9]{0,8}$`)
+	fieldKey  = pattern(`^[A-Za-z_$][A-Za-z0-9_.$\[\]-]{0,63}$`)
+	hashText  = pattern(`^[A-Za-z0-9+/=_-]{16,128}$`)
 )
+
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // judgeStart decides what an answer to create means.
 func judgeStart(resp gateways.Response, s gateways.Settings, redact gateways.Redactor) (gateways.Started, error) {
@@ -71,7 +78,7 @@ func judgeSuccess(resp gateways.Response, r gateways.VerifyRequest, a gateways.A
 		return unknown(redact.Text(err.Error(), maxMessage))
 	}
 	for name := range o {
-		if numberKey.MatchString(name) {
+		if numberKey().MatchString(name) {
 			return unknown("success beside an error code")
 		}
 	}
@@ -115,7 +122,7 @@ func judgeRefusal(resp gateways.Response, a gateways.Answer, redact gateways.Red
 	code := refusals[0].key
 	// Something like " 15" or "015" is too near to a code to be called a refusal and too far to
 	// be called that code.
-	if !numberKey.MatchString(code) && !fieldKey.MatchString(code) {
+	if !numberKey().MatchString(code) && !fieldKey().MatchString(code) {
 		return a.Settle(gateways.Unknown, "", "neither a code nor a field")
 	}
 	switch k := kinds[code]; k {
@@ -178,12 +185,10 @@ func optional(raw json.RawMessage) (string, bool) {
 	return gateways.Identifier(raw)
 }
 
-var hashText = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{16,128}$`)
-
 // cardHash keeps a hash (64 hexadecimal digits were seen) and nothing else under its name, in
 // particular no card number.
 func cardHash(s string) string {
-	if !hashText.MatchString(s) || gateways.Digits(s) {
+	if !hashText().MatchString(s) || gateways.Digits(s) {
 		return ""
 	}
 	return s

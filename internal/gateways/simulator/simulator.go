@@ -10,7 +10,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"net/url"
@@ -69,7 +68,6 @@ type Simulator struct {
 	base  string // path part of PublicURL, which forms and style sheets are addressed with
 	all   http.Handler
 	front http.Handler
-	pages map[string]*template.Template
 
 	mu       sync.Mutex // guards everything below; never held while an answer hangs or is written
 	switches Switches
@@ -88,9 +86,6 @@ func New(opt Options) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{opt: opt, base: u.EscapedPath(), switches: opt.Switches, books: newBooks()}
-	if s.pages, err = parsePages(); err != nil {
-		return nil, err
-	}
 	for i, raw := range opt.Entries {
 		if err := s.replay(raw); err != nil {
 			return nil, fmt.Errorf("replay entry %d: %w", i, err)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // view is everything a page may say. Its methods choose the language.
@@ -162,6 +163,9 @@ func groupsFor(face string) []group {
 	return groups
 }
 
+// pages are read when the first one is shown: a house in which nobody tests needs none.
+var pages = sync.OnceValues(parsePages)
+
 // parsePages gives every page its own copy of the layout and the shared parts.
 func parsePages() (map[string]*template.Template, error) {
 	files, err := fs.Glob(pageFiles, "pages/*.html")
@@ -185,7 +189,11 @@ func parsePages() (map[string]*template.Template, error) {
 
 func (s *Simulator) render(w http.ResponseWriter, status int, name string, v view, callback string) {
 	var page bytes.Buffer
-	if err := s.pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
+	parsed, err := pages()
+	if err == nil {
+		err = parsed[name].ExecuteTemplate(&page, "layout.html", v)
+	}
+	if err != nil {
 		http.Error(w, "page cannot be rendered", http.StatusInternalServerError)
 		return
 	}
