@@ -74,7 +74,7 @@ func (c *liteConn) close() error {
 
 // run runs a text once.
 func (c *liteConn) run(query string) error {
-	st, err := c.prepare(query)
+	st, err := c.prepare(query, false)
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,17 @@ type liteStmt struct {
 	busy    bool // its rows are still being read
 }
 
-func (c *liteConn) prepare(query string) (*liteStmt, error) {
-	stmt, rest, err := c.conn.PrepareTransient(query)
+// prepare makes a statement. One that is kept does not take its memory from the few quick slots that a
+// connection has for what it needs while statements run.
+func (c *liteConn) prepare(query string, kept bool) (*liteStmt, error) {
+	var stmt *sqlite.Stmt
+	var rest int
+	var err error
+	if kept {
+		stmt, err = c.conn.Prepare(query)
+	} else {
+		stmt, rest, err = c.conn.PrepareTransient(query)
+	}
 	if err != nil {
 		return nil, said(err)
 	}

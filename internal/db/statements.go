@@ -36,10 +36,18 @@ func (s *statements) prepare(query string) (st *liteStmt, once bool, err error) 
 	if ok && !kept.busy {
 		return kept, false, nil
 	}
-	if st, err = s.conn.prepare(forSQLite(query)); err != nil {
+	if text := forSQLite(query); text != query {
+		// The same statement with a lock and without one is one to SQLite.
+		if st, once, err = s.prepare(text); err == nil && !once {
+			s.prepared[query] = st
+		}
+		return st, once, err
+	}
+	once = ok || len(s.prepared) >= mostStatements
+	if st, err = s.conn.prepare(query, !once); err != nil {
 		return nil, false, err
 	}
-	if ok || len(s.prepared) >= mostStatements {
+	if once {
 		return st, true, nil
 	}
 	s.prepared[query] = st
@@ -138,9 +146,11 @@ func (s *statements) closeRows() {
 func (s *statements) close() {
 	s.closeRows()
 	for query, st := range s.prepared {
-		_ = st.close()
-		delete(s.prepared, query)
+		if forSQLite(query) == query { // else it stands there under its own text, too
+			_ = st.close()
+		}
 	}
+	clear(s.prepared)
 }
 
 // do runs a text without arguments outside the rules above: BEGIN, COMMIT, savepoints.

@@ -66,13 +66,7 @@ func (k key) token(domain string, random [tokenRandom]byte) [tokenBytes]byte {
 }
 
 func (k key) mac(use string, parts ...[]byte) []byte {
-	sub, err := derive(k.raw, use)
-	if err != nil {
-		// hkdf fails only for an output of over 255 hashes, and never has been asked for more
-		// than one since parse; a MAC under an empty key would be worse than no program.
-		panic("seal: " + err.Error())
-	}
-	h := hmac.New(sha256.New, sub)
+	h := hmac.New(sha256.New, k.sub(use))
 	for _, part := range parts {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
@@ -80,4 +74,19 @@ func (k key) mac(use string, parts ...[]byte) []byte {
 		h.Write(part)
 	}
 	return h.Sum(nil)
+}
+
+// sub is the key for a use. Uses are words of ours, and few.
+func (k key) sub(use string) []byte {
+	if known, ok := k.subs.Load(use); ok {
+		return known.([]byte)
+	}
+	sub, err := derive(k.raw, use)
+	if err != nil {
+		// hkdf fails only for an output of over 255 hashes, and never has been asked for more
+		// than one since parse; a MAC under an empty key would be worse than no program.
+		panic("seal: " + err.Error())
+	}
+	k.subs.Store(use, sub)
+	return sub
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -48,6 +49,7 @@ type key struct {
 	id   string
 	raw  []byte
 	aead cipher.AEAD
+	subs *sync.Map // what was derived for each use: a handful, and a payment needs one twice
 }
 
 // New returns a box of keys as NewKey prints them. The first one seals, the others only
@@ -102,7 +104,7 @@ func parse(text string) (key, error) {
 	if err != nil {
 		return key{}, fmt.Errorf("make cipher: %w", err)
 	}
-	return key{id: hex.EncodeToString(id[:4]), raw: raw, aead: aead}, nil
+	return key{id: hex.EncodeToString(id[:4]), raw: raw, aead: aead, subs: &sync.Map{}}, nil
 }
 
 func derive(raw []byte, use string) ([]byte, error) {
