@@ -33,6 +33,7 @@ type Hook struct {
 	Facts          []Fact
 	Test, Enable   string // where a press leads, "" for not this person, or not now
 	Rotate, Remove *HookAct
+	Replay         *HookAct // Overlap is the event to begin with
 	Rows           []SentRow
 	Newest, Older  string
 }
@@ -67,6 +68,8 @@ type HookDelivery struct {
 	Facts   []Fact
 	Tries   []LogEntry
 	Again   string
+	// Replay sends everything from the event From on.
+	Replay, From string
 }
 
 // Letters is the log of the outbox.

@@ -20,7 +20,8 @@ type Ledger struct {
 	CSV      string
 	XLSX     string
 	New      bool
-	Open     bool // the filters
+	TestOnce string // the mark of the form that makes a test invoice, "" in live mode
+	Open     bool   // the filters
 	Filters  []Input
 	Problems []FieldProblem
 	Empty    *Verdict

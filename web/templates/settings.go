@@ -19,6 +19,14 @@ type Profile struct {
 type GatewayForms struct {
 	Settings
 	Forms []GatewayForm
+	Try   string // where a press tries an account
+	Tried *Tried
+}
+
+// Tried is what came of trying an account, line by line.
+type Tried struct {
+	Title, Class string
+	Lines        []State
 }
 
 // GatewayForm is one account.

@@ -82,6 +82,7 @@ func (a *Admin) deliveryPage(c echo.Context, v *visit) error {
 	slices.Reverse(view.Tries)
 	if v.mayRule() {
 		view.Again = back + "/deliveries/" + d.ID + "/again"
+		view.Replay, view.From = back+"/replay", d.EventID
 	}
 	return server.Render(c, http.StatusOK, templates.HookDeliveryPage(view))
 }

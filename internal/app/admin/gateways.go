@@ -20,16 +20,20 @@ import (
 )
 
 func (a *Admin) gatewaysPage(c echo.Context, v *visit) error {
-	return a.showGateways(c, v, http.StatusOK, "", nil)
+	return a.showGateways(c, v, http.StatusOK, "", nil, nil)
 }
 
-// showGateways shows both accounts; wrong are the fields of the one whose form was sent.
-func (a *Admin) showGateways(c echo.Context, v *visit, status int, sent string, wrong []checkout.FieldError) error {
+// showGateways shows both accounts; wrong are the fields of the one whose form was sent, tried what came of
+// trying one.
+func (a *Admin) showGateways(c echo.Context, v *visit, status int, sent string, wrong []checkout.FieldError, tried *payments.Trial) error {
 	accounts, err := a.Engine.Accounts(c.Request().Context(), v.scope)
 	if err != nil {
 		return err
 	}
-	view := templates.GatewayForms{Settings: v.settings("gateways", nil)}
+	view := templates.GatewayForms{Settings: v.settings("gateways", nil), Try: tryPath}
+	if tried != nil {
+		view.Tried = v.tryWords(tried)
+	}
 	for i := range accounts {
 		mine := wrong
 		if accounts[i].Gateway != sent {
@@ -37,7 +41,9 @@ func (a *Admin) showGateways(c echo.Context, v *visit, status int, sent string, 
 		}
 		view.Forms = append(view.Forms, a.gatewayForm(v, &accounts[i], mine))
 		for _, p := range problems(v.l, mine) {
-			p.Field = accounts[i].Gateway + "-" + p.Field
+			if p.Field != "" {
+				p.Field = accounts[i].Gateway + "-" + p.Field
+			}
 			view.Problems = append(view.Problems, p)
 		}
 	}
@@ -147,7 +153,7 @@ func saveGateway(name string) func(*Admin, echo.Context, *visit) error {
 			}
 		}
 		if len(wrong) > 0 {
-			return a.showGateways(c, v, status, name, wrong)
+			return a.showGateways(c, v, status, name, wrong, nil)
 		}
 		if err != nil {
 			return err

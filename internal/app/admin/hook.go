@@ -23,6 +23,7 @@ type hookTried struct {
 	form  string // rotate, remove
 	wrong []checkout.FieldError
 	made  *templates.Issued
+	said  string // what was done, when no word of the list says it
 }
 
 func (a *Admin) hookPage(c echo.Context, v *visit) error {
@@ -56,6 +57,9 @@ func (a *Admin) showHook(c echo.Context, v *visit, status int, t hookTried) erro
 		Problems: problems(l, fieldsOf(t.form+"-", t.wrong)), Facts: v.hookFacts(&e, a.Now()),
 	}
 	view.Desk = v.desk(view.Heading+", "+view.State.Word, "settings", self)
+	if t.said != "" {
+		view.Done = t.said
+	}
 	for i := range sent {
 		view.Rows = append(view.Rows, v.deliveryRow(self, &sent[i]))
 	}
@@ -87,6 +91,11 @@ func (a *Admin) hookForms(view *templates.Hook, v *visit, e *checkout.Endpoint, 
 			Value: strconv.Itoa(hours), Label: l.T("admin.hook.overlap." + strconv.Itoa(hours)), On: hours == 24,
 		})
 	}
+	from := templates.Input{Name: "from", Label: l.T("admin.hook.event"), Value: v.form.Get("from"), LTR: true, Max: "100", Hint: l.T("admin.hook.replay_hint")}
+	if t.form == "replay" {
+		from = marked(l, []templates.Input{from}, t.wrong)[0]
+	}
+	view.Replay = &templates.HookAct{Action: self + "/replay", Overlap: from, Open: t.form == "replay"}
 	view.Remove = &templates.HookAct{Action: self + "/remove", Fresh: v.fresh(a, "remove-"), Open: t.form == "remove"}
 	switch t.form {
 	case "rotate":

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -83,7 +84,11 @@ func (a *Admin) saveProfile(c echo.Context, v *visit) error {
 		Name: v.form.Get("name"), Website: v.form.Get("website"), Phone: v.form.Get("phone"), Address: v.form.Get("address"),
 		Email: v.form.Get("email"), Locale: v.form.Get("locale"),
 	}
-	err := a.Access.UpdateMerchant(c.Request().Context(), v.scope.MerchantID, in, v.form.Get("accent"))
+	accent := strings.TrimSpace(v.form.Get("accent"))
+	if accent != "" && !strings.HasPrefix(accent, "#") { // people leave the sign out, and Persian text turns it around
+		accent = "#" + accent
+	}
+	err := a.Access.UpdateMerchant(c.Request().Context(), v.scope.MerchantID, in, accent)
 	if wrong := wrongs(err); len(wrong) > 0 {
 		return a.showProfile(c, v, http.StatusUnprocessableEntity, in, v.form.Get("accent"), wrong)
 	}

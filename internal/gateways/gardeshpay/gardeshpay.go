@@ -121,3 +121,8 @@ func (g *Gateway) Verify(ctx context.Context, s gateways.Settings, r gateways.Ve
 
 // payerSecrets are the payer's data, which an answer may repeat and an event must not keep.
 func payerSecrets(r gateways.StartRequest) []string { return []string{r.PayerName, r.Mobile, r.Email} }
+
+// Reach walks to an address of the vendor and says nothing there.
+func (g *Gateway) Reach(ctx context.Context, address string) gateways.Reached {
+	return g.client.Reach(ctx, address)
+}

@@ -159,3 +159,8 @@ func bearer(s gateways.Settings) http.Header {
 	}
 	return http.Header{"Authorization": {"bearer " + s["token"]}}
 }
+
+// Reach walks to an address of the vendor and says nothing there.
+func (g *Gateway) Reach(ctx context.Context, address string) gateways.Reached {
+	return g.client.Reach(ctx, address)
+}
