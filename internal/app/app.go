@@ -149,6 +149,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.worker.Register(worker.Kind{Name: payments.JobRules, Concurrency: 1, Handle: a.Engine.RunRules, Endless: true})
 	a.worker.Register(worker.Kind{Name: payments.JobRun, Concurrency: 2, Handle: a.Engine.RunMany, Endless: true})
 	a.worker.Every("prune runs", pruneEvery, a.Engine.PruneRuns)
+	a.worker.Every("forget", pruneEvery, a.Engine.Forget)
 	a.worker.Every("prune", pruneEvery, a.Engine.Prune)
 	a.worker.Every("prune logins", pruneEvery, a.Access.Prune)
 	if cfg.readKeys != nil {

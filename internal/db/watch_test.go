@@ -194,6 +194,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	maps.Copy(all, ruleQueries(s))
 	maps.Copy(all, pageQueries(s))
 	maps.Copy(all, runQueries(s))
+	maps.Copy(all, forgetQueries(s))
 	return all
 }
 

@@ -72,7 +72,7 @@ func Routes() []Route {
 	var list []Route
 	for _, part := range [][]Route{
 		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
-		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(),
+		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(), customerRoutes(),
 	} {
 		list = append(list, part...)
 	}

@@ -95,6 +95,9 @@ func (v *visit) told(e *checkout.Event, m map[string]any) string {
 	l := v.l
 	switch e.Type {
 	case checkout.EventInvoiceUpdated:
+		if m["forgotten"] == true {
+			return l.T("admin.event.invoice.forgotten")
+		}
 		return l.T("admin.event.invoice.updated", "fields", v.fieldNames(m["fields"]))
 	case checkout.EventInvoiceRefunded:
 		return l.T("admin.event.invoice.refunded", "amount", v.toman(rial(m["amount"])))

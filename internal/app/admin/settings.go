@@ -48,6 +48,7 @@ func (v *visit) settings(here string, wrong []checkout.FieldError) templates.Set
 		{"webhooks", hooksPath, access.See},
 		{"letters", lettersPath, access.See},
 		{"reminders", remindersPath, access.See},
+		{"customers", customersPath, access.See},
 		{"people", settingsPath + "/people", access.Rule},
 	} {
 		if v.right >= tab.right {

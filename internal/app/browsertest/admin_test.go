@@ -88,6 +88,7 @@ func desks(d *demo) []desk {
 		{name: "reminders", path: "/admin/settings/reminders"},
 		{name: "many", path: "/admin/many"},
 		{name: "samples", path: "/admin/settings/letters/samples"},
+		{name: "customers", path: "/admin/settings/customers"},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {

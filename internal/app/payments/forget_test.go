@@ -1,0 +1,111 @@
+package payments_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+)
+
+// Who never paid is forgotten when the shop says so; who paid, who may still get money back and who still
+// has time is not. The chain of events proves itself as before.
+func TestForget(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		named := func(in *payments.NewInvoice) {
+			mailedAtOnce(in)
+			in.Customer, in.Description = checkout.Customer{Name: "Negar Ahmadi", Mobile: "09121234567", Email: "negar@example.com"}, "Piano lessons of Negar"
+			in.Metadata = map[string]string{"child": "Kian"}
+		}
+		expired, paid, loose := w.invoice(1_500_000, named), w.invoice(1_500_000, named), w.invoice(1_500_000, named)
+		w.mustBack(w.start(paid, "gardeshpay"), "8841027365")
+		w.work()
+		a := w.start(loose, "gardeshpay")
+		if _, _, err := w.CancelInvoice(t.Context(), w.scope, loose.ID, checkout.Actor{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.mustBack(a, "8841027366") // unclaimed: the merchant may have to call
+		w.work()
+		w.start(expired, "ghesta")
+		if err := w.AddNote(t.Context(), w.scope, expired.ID, w.user(), "Negar called"); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.add(20 * 24 * time.Hour)
+		if err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		open := w.invoice(1_500_000, named)
+		forget := func() {
+			t.Helper()
+			if err := w.Forget(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		knows := func(inv checkout.Invoice, want bool) {
+			t.Helper()
+			got, err := w.Invoice(t.Context(), w.scope, inv.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if known := got.Customer.Name != "" && got.Customer.Email != "" && got.Description != "" && len(got.Metadata) > 0; known != want {
+				t.Errorf("%s: known %t, want %t: %+v", got.Status, known, want, got)
+			}
+		}
+		forget() // nobody said so
+		knows(expired, true)
+		w.rules(func(r *checkout.Rules) { r.ForgetDays = 14 })
+		forget()
+		knows(expired, true) // 13 days after its end
+		w.clock.add(2 * 24 * time.Hour)
+		forget()
+		forget()
+		for inv, want := range map[string]bool{paid.ID: true, loose.ID: true, open.ID: true, expired.ID: false} {
+			knows(checkout.Invoice{ID: inv}, want)
+		}
+		found, _, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Query: "negar", Limit: 10})
+		if err != nil || len(found) != 3 || slices.ContainsFunc(found, func(i checkout.Invoice) bool { return i.ID == expired.ID }) {
+			t.Errorf("%d found, %v", len(found), err)
+		}
+		all, _ := w.letters(expired)
+		if text := fmt.Sprint(all, w.attempts(expired)); strings.Contains(text, "egar") || strings.Contains(text, "09121234567") {
+			t.Errorf("left: %s", text)
+		}
+		err = w.db.View(t.Context(), func(tx *db.Tx) error {
+			notes, err := tx.NotesOfInvoice(expired.ID)
+			if len(notes) != 0 {
+				t.Errorf("notes are left: %v", notes)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, _, err := w.InvoiceEvents(t.Context(), w.scope, expired.ID, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(events, func(a, b checkout.Event) int { return int(a.Sequence - b.Sequence) })
+		hash := ""
+		for i := range events {
+			hash = checkout.EventHash(hash, &events[i])
+		}
+		got, err := w.Invoice(t.Context(), w.scope, expired.ID)
+		if last := events[len(events)-1]; err != nil || hash != got.EventHash || !strings.Contains(last.Data, "forgotten") {
+			t.Errorf("the chain ends at %s, the invoice says %s; %s, %v", hash, got.EventHash, last.Data, err)
+		}
+	})
+}
+
+// user is somebody who may write notes.
+func (w *world) user() string {
+	w.Helper()
+	u := checkout.User{ID: "usr_" + strings.Repeat("0", 25), Email: "owner@example.com", CreatedAt: w.clock.now()}
+	if err := w.db.Update(w.Context(), func(tx *db.Tx) error { return tx.InsertUser(&u) }); err != nil {
+		w.Fatal(err)
+	}
+	return u.ID
+}
