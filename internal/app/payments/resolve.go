@@ -106,8 +106,8 @@ func (e *Engine) resolve(tx *db.Tx, sc Scope, id string, r Resolution, by checko
 	return a, s.save()
 }
 
-// paidUnder makes sure that no receipt carries a reference that another attempt owns. For Ghesta the
-// number given is a refid (CONTRACT §7: both numbers are), so it is bound here for ever.
+// paidUnder makes sure that no receipt carries a reference that another attempt owns: one that nobody
+// owns is bound here for ever. For Ghesta the number given is a refid (CONTRACT §7: both numbers are).
 func (s *step) paidUnder(a *checkout.Attempt, given string) error {
 	used := checkout.WrongField("ref_number", checkout.CodeReferenceUsed)
 	r := &checkout.Reference{
@@ -120,15 +120,12 @@ func (s *step) paidUnder(a *checkout.Attempt, given string) error {
 	}
 	owner, err := s.tx.ReferenceOwner(r)
 	switch {
-	case err == nil && owner.AttemptID != a.ID:
-		if a.Gateway == "ghesta" || given == "" {
-			return used
-		}
-	case errors.Is(err, checkout.NotFound) && a.Gateway == "ghesta":
-		if err := s.own(r); err != nil {
-			return err
-		}
-	case err != nil:
+	case errors.Is(err, checkout.NotFound):
+		err = s.own(r)
+	case err == nil && owner.AttemptID != a.ID && (a.Gateway == "ghesta" || given == ""):
+		return used
+	}
+	if err != nil {
 		return err
 	}
 	if a.Gateway == "ghesta" {

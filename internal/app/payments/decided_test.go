@@ -1,0 +1,156 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+	"dargah/internal/gateways"
+)
+
+// TestResolve_TheBanksNumber: at GardeshPay the number that a person gives is the bank's. It stands on
+// the receipt beside the tracking number, which stays what it was and this attempt's for ever; it finds
+// the invoice, and takes nothing away from an attempt whose reference happens to read the same.
+func TestResolve_TheBanksNumber(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for _, given := range []string{"", "740218839451"} {
+			inv := w.invoice(1_500_000)
+			a := w.start(inv, "gardeshpay")
+			ref := "80" + inv.Number
+			w.card.say(ref, gateways.Answer{Outcome: gateways.Review, Code: "amount_mismatch", Sent: true, Status: 200})
+			w.mustBack(a, ref)
+			w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+			_, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, payments.Resolution{Outcome: "paid", Note: "n", RefNumber: given}, clerk, nil)
+			if err != nil {
+				t.Fatalf("given %q: %v", given, err)
+			}
+			w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+			got, err := w.Invoice(t.Context(), w.scope, inv.ID)
+			if err != nil || got.Payment == nil || got.Payment.TrackingNumber != ref || got.Payment.RefNumber != given || !got.Payment.Manual {
+				t.Errorf("given %q: the receipt says %+v, %v", given, got.Payment, err)
+			}
+			if now := w.attempt(a); now.TrackingNumber != ref || now.RefNumber != given || !now.Resolved || now.Note != "n" || now.Failure != nil {
+				t.Errorf("given %q: %+v", given, now)
+			}
+			if given == "" {
+				continue
+			}
+			list, _, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Query: given, Limit: 9})
+			if err != nil || len(list) != 1 || list[0].ID != inv.ID {
+				t.Errorf("by %s: %d invoices, %v", given, len(list), err)
+			}
+			other := w.invoice(1_500_000)
+			b := w.start(other, "gardeshpay")
+			w.mustBack(b, given)
+			w.want(other, checkout.InvoicePaid, b, checkout.AttemptPaid)
+		}
+	})
+}
+
+// TestReference_FreedWhileItsOwnerWaits: a stranger's invoice held the reference and let it go, since
+// it holds a few only. Its owner, who had waited for the stranger's answer, is asked about then.
+func TestReference_FreedWhileItsOwnerWaits(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv, mine := w.invoice(1_500_000), w.invoice(1_500_000)
+		var strange []checkout.Attempt
+		for range payments.MaxReferences + 2 {
+			strange = append(strange, w.start(inv, "ghesta"))
+		}
+		say := words(1)
+		w.script(w.ins, say...)
+		var all sync.WaitGroup
+		all.Go(func() { w.mustBack(strange[0], "8000") })
+		w.until(func() bool { return w.ins.asked() == 1 })
+		for i, a := range strange[1:] {
+			w.clock.add(time.Millisecond)
+			w.mustBack(a, fmt.Sprint(9001+i))
+		}
+		a := w.start(mine, "ghesta")
+		w.mustBack(a, "9006")
+		w.want(mine, checkout.InvoiceOpen, a, checkout.AttemptReturned)
+		say[0] <- paid("8000")
+		all.Wait()
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoicePaid, strange[6], checkout.AttemptUnclaimed)
+		w.pass(5 * time.Second)
+		w.want(mine, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if r := w.references(a); len(r) != 1 || !r[0].Bound {
+			t.Errorf("his reference is %+v", r)
+		}
+	})
+}
+
+// TestLease_IsRenewedWhileACallIsOut: whoever asks, the return itself or a stored job, and also when he
+// is told to end meanwhile: his answer is still to be written, and nobody may ask beside him.
+func TestLease_IsRenewedWhileACallIsOut(t *testing.T) {
+	t.Parallel() // it waits two seconds
+	each(t, func(t *testing.T, w *world) {
+		first, second := w.invoice(1_500_000), w.invoice(1_500_000)
+		a, b := w.start(first, "ghesta"), w.start(second, "gardeshpay")
+		w.draining = true // b's is left to a job
+		w.mustBack(b, "9001")
+		w.draining = false
+		run := w.due()
+		answer := make(chan struct{})
+		w.ins.hold["8001"] = answer
+		w.card.onVerify = func(gateways.VerifyRequest) { <-answer }
+		var all sync.WaitGroup
+		all.Go(func() { w.mustBack(a, "8001") })
+		all.Go(func() {
+			if err := run(); err != nil {
+				t.Error(err)
+			}
+		})
+		w.until(func() bool { return w.ins.asked() == 1 && w.card.asked() == 1 })
+		was := []time.Time{w.job(a, "8001").LeaseUntil, w.job(b, "9001").LeaseUntil}
+		w.clock.add(3 * time.Second)
+		w.until(func() bool {
+			return w.job(a, "8001").LeaseUntil.After(was[0]) && w.job(b, "9001").LeaseUntil.After(was[1])
+		})
+		close(answer)
+		all.Wait()
+		w.spawned.Wait()
+		w.want(first, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		w.want(second, checkout.InvoicePaid, b, checkout.AttemptPaid)
+	})
+}
+
+// TestRunVerify_EndedWhileACallIsOut: the worker is told to end. The call goes on, and so does its lease.
+func TestRunVerify_EndedWhileACallIsOut(t *testing.T) {
+	t.Parallel() // it waits two seconds
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		w.draining = true
+		w.mustBack(a, "9001")
+		var jobs []checkout.Job
+		err := w.db.Update(t.Context(), func(tx *db.Tx) (err error) {
+			jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
+			return err
+		})
+		if err != nil || len(jobs) != 1 {
+			t.Fatal(jobs, err)
+		}
+		answer := make(chan struct{})
+		w.card.onVerify = func(gateways.VerifyRequest) { <-answer }
+		ctx, end := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- w.RunVerify(ctx, jobs[0]) }()
+		w.until(func() bool { return w.card.asked() == 1 })
+		end()
+		was := w.job(a, "9001").LeaseUntil
+		w.clock.add(3 * time.Second)
+		w.until(func() bool { return w.job(a, "9001").LeaseUntil.After(was) })
+		close(answer)
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
