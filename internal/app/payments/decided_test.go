@@ -109,6 +109,11 @@ func TestLease_IsRenewedWhileACallIsOut(t *testing.T) {
 		})
 		w.until(func() bool { return w.ins.asked() == 1 && w.card.asked() == 1 })
 		was := []time.Time{w.job(a, "8001").LeaseUntil, w.job(b, "9001").LeaseUntil}
+		for i, until := range was {
+			if got := until.Sub(w.clock.now()); got != payments.Lease {
+				t.Errorf("lease %d is for %v", i, got)
+			}
+		}
 		w.clock.add(3 * time.Second)
 		w.until(func() bool {
 			return w.job(a, "8001").LeaseUntil.After(was[0]) && w.job(b, "9001").LeaseUntil.After(was[1])
@@ -152,5 +157,72 @@ func TestRunVerify_EndedWhileACallIsOut(t *testing.T) {
 			t.Error(err)
 		}
 		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
+// TestReference_UnheardCallKeepsIt: one of its calls was never heard, the next was refused for good. The
+// unheard one may have captured, so the reference does not yield, whoever names himself.
+func TestReference_UnheardCallKeepsIt(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv, other := w.invoice(1_500_000), w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		first, second, done := w.overtake(a, "8001", w.ins)
+		second <- refusal("26", false, true)
+		w.until(func() bool { return w.attempt(a).Status == checkout.AttemptFailed })
+		b := w.start(other, "ghesta")
+		w.mustBack(b, "8001")
+		w.want(other, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+		if r := w.references(a); len(r) != 1 || !r[0].Met || !r[0].Bound || r[0].Unheard != 1 {
+			t.Errorf("the first one's reference is %+v", r)
+		}
+		first <- silence()
+		done.Wait()
+	})
+}
+
+// TestSeat_WhatWaitedAndMayNotBeAsked: when the seat is free, a reference that is another's goes to a
+// person, and nobody is told to ask about it; of an attempt that waits with two, and is not verified on
+// purpose, it is told once, and by the first.
+func TestSeat_WhatWaitedAndMayNotBeAsked(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.mustBack(w.start(w.invoice(1_500_000), "ghesta"), "7777")
+		for _, pays := range []bool{false, true} {
+			inv := w.invoice(1_500_000)
+			card, ins := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+			ref := "80" + inv.Number
+			w.card.say(ref, silence())
+			w.mustBack(card, ref)
+			waits := []string{"7777"}
+			if pays {
+				waits = []string{"91" + inv.Number, "92" + inv.Number}
+			}
+			for _, r := range waits {
+				w.clock.add(time.Millisecond)
+				w.mustBack(ins, r)
+			}
+			w.spawned.Wait()
+			w.want(inv, checkout.InvoiceProcessing, ins, checkout.AttemptReturned)
+			if w.card.say(ref, refusal("", false, true)); pays {
+				w.card.say(ref, paid("R"))
+			}
+			w.clock.add(6 * time.Second)
+			if err := w.due()(); err != nil {
+				t.Fatal(err)
+			}
+			if !pays {
+				w.want(inv, checkout.InvoiceReview, ins, checkout.AttemptNeedsReview)
+			} else {
+				w.want(inv, checkout.InvoicePaid, ins, checkout.AttemptUnclaimed)
+				if n := count(w.types(inv), checkout.EventAttemptUnclaimed); n != 1 || w.attempt(ins).TrackingNumber != waits[0] {
+					t.Errorf("told %d times, by %s", n, w.attempt(ins).TrackingNumber)
+				}
+			}
+			for _, r := range waits {
+				err := w.db.View(t.Context(), func(tx *db.Tx) error { _, err := tx.Job(payments.JobVerify, ins.ID+"/"+r); return err })
+				if !errors.Is(err, checkout.NotFound) {
+					t.Errorf("pays %v: a job is left about %s: %v", pays, r, err)
+				}
+			}
+		}
 	})
 }
