@@ -34,8 +34,8 @@ func (keyRotateCmd) Run(s *shell) error {
 		if len(r.Older) > 0 {
 			more = "\nThe older keys open nothing that is stored any more. Leave them behind the new one for another month: addresses to which gateways send customers back were signed with them."
 		}
-		return s.print(r, "Sealed again under key %s: %d gateway accounts, %d second factors, %d link keys, %d webhook endpoints, %d kept answers, %d letters.%s",
-			r.Key, r.Accounts, r.Factors, r.LinkKeys, r.Webhooks, r.Answers, r.Letters, more)
+		return s.print(r, "Sealed again under key %s: %d gateway accounts, %d second factors, %d link keys, %d webhook endpoints, %d kept answers, %d letters, %d files of certificates.%s",
+			r.Key, r.Accounts, r.Factors, r.LinkKeys, r.Webhooks, r.Answers, r.Letters, r.Files, more)
 	})
 }
 

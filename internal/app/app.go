@@ -90,6 +90,7 @@ type App struct {
 	// loopback says whether a form of ours may lead to this machine: the base URL or a gateway
 	// account is on loopback. Looked up beside the requests, since every page asks.
 	loopback atomic.Bool
+	certs    *certificates  // nil: without TLS of our own
 	ran      sync.WaitGroup // the worker's loops
 }
 
@@ -206,7 +207,13 @@ func (a *App) Start(ctx context.Context) {
 // Serve answers on l until ctx ends, then stops gracefully. It owns l.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- a.Server.Serve(l) }()
+	go func() {
+		if a.certs != nil {
+			served <- a.Server.ServeTLS(l, a.certs.config())
+			return
+		}
+		served <- a.Server.Serve(l)
+	}()
 	var failed error
 	patience := a.patience()
 	select {

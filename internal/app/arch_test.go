@@ -118,6 +118,8 @@ var outside = map[string][]string{
 	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},
 	"github.com/wneessen/go-mail":            {"internal/app/mail"},
 	"github.com/prometheus/client_golang":    {"internal/app/metrics"},
+	"github.com/caddyserver/certmagic":       {"internal/app"},
+	"go.uber.org/zap":                        {"internal/app"},
 	"filippo.io/age":                         {"internal/app"},
 	"golang.org/x/sys":                       {"internal/app"},
 	"rsc.io/qr":                              {"web/templates"},

@@ -33,6 +33,7 @@ type Config struct {
 	LogLevel       slog.Level
 	LogFormat      string // "json" or "text"
 	WebhookAllow   []netip.Prefix
+	HTTPAddr       string // redirects to https, with TLSDomains
 	AlertURL       string
 	// Scheduled backups; none without a folder.
 	BackupDir       string
@@ -79,9 +80,8 @@ func Load(getenv func(string) string) (Config, error) {
 			return Config{}, v.wrong(value, err)
 		}
 	}
-	if (len(c.TLSDomains) > 0) || c.TLSEmail != "" || c.ACMEURL != "" {
-		// Serving plain HTTP to somebody who believes in TLS would be worse than not starting.
-		return Config{}, &ConfigError{Name: "CHECKOUT_TLS_DOMAINS, CHECKOUT_TLS_EMAIL, CHECKOUT_ACME_URL", Expected: "to be empty, because this version gets no certificates by itself: put a proxy with TLS before it"}
+	if err := c.checkTLS(strings.TrimSpace(getenv("CHECKOUT_ADDR"))); err != nil {
+		return Config{}, err
 	}
 	if getenv("CHECKOUT_SECRET_KEY_FILE") != "" {
 		c.readKeys = readKeys(getenv)

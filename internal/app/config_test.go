@@ -149,12 +149,20 @@ func TestLoad_SecretFromFile(t *testing.T) {
 
 // What this version does not do is never silently ignored.
 func TestLoad_WhatIsNotBuiltYet(t *testing.T) {
-	for name, value := range map[string]string{
-		"CHECKOUT_TLS_DOMAINS": "pay.example.ir", "CHECKOUT_TLS_EMAIL": "a@example.ir", "CHECKOUT_ACME_URL": "https://ca.example",
+	for _, wrong := range [][]string{
+		{"CHECKOUT_TLS_EMAIL", "a@example.ir"},
+		{"CHECKOUT_ACME_URL", "https://ca.example"},
+		{"CHECKOUT_HTTP_ADDR", ":80"},
+		{"CHECKOUT_TLS_DOMAINS", "pay.example.ir", "CHECKOUT_BASE_URL", "http://127.0.0.1"},
+		{"CHECKOUT_TLS_DOMAINS", "pay.example.ir", "CHECKOUT_BASE_URL", "https://other.example.ir"},
 	} {
-		if _, err := app.Load(env(name, value)); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: started without TLS: %v", name, err)
+		if _, err := app.Load(env(wrong...)); err == nil || !strings.Contains(err.Error(), "CHECKOUT_TLS_DOMAINS") {
+			t.Errorf("%v: %v", wrong, err)
 		}
+	}
+	c, err := app.Load(env("CHECKOUT_TLS_DOMAINS", "pay.example.ir", "CHECKOUT_BASE_URL", "https://pay.example.ir"))
+	if err != nil || c.Addr != ":443" || c.HTTPAddr != ":80" {
+		t.Errorf("with domains: %q, %q: %v", c.Addr, c.HTTPAddr, err)
 	}
 	for name, value := range map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",

@@ -23,12 +23,13 @@ type Rotated struct {
 	Webhooks int    `json:"webhook_endpoints"`
 	Answers  int    `json:"kept_answers"`
 	Letters  int    `json:"letters"`
+	Files    int    `json:"certificate_files"`
 	// Older are the names of the keys that are still given and seal nothing any more.
 	Older []string `json:"older_keys"`
 }
 
 func (r *Rotated) sum() int {
-	return r.Accounts + r.Factors + r.LinkKeys + r.Webhooks + r.Answers + r.Letters
+	return r.Accounts + r.Factors + r.LinkKeys + r.Webhooks + r.Answers + r.Letters + r.Files
 }
 
 // errServerKeys: what it seals, the running server could not open.
@@ -120,6 +121,7 @@ func (o *Office) reseal(ctx context.Context, box *seal.Box, r *Rotated) error {
 		{&r.Webhooks, hooks.Reseal},
 		{&r.Answers, hooks.ResealAnswers},
 		{&r.Letters, letters.Reseal},
+		{&r.Files, func(ctx context.Context) (int, error) { return resealCertificates(ctx, o.db, box) }},
 	} {
 		n, err := step.do(ctx)
 		*step.count += n

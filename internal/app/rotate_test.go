@@ -84,6 +84,9 @@ func newVault(t *testing.T, url, key string) *vault {
 	})
 	v.must(err)
 	v.must(d.Update(t.Context(), func(tx *db.Tx) error {
+		if err := tx.PutCertificate(&db.Certificate{Name: "a/b.key", Sealed: box.Seal([]byte("canary"), "certificates/a/b.key"), Size: 6}); err != nil {
+			return err
+		}
 		_, err := tx.EnqueueLetter(&checkout.Letter{
 			Kind: checkout.LetterPasswordReset, Key: "reset/1", Recipient: "a@example.ir", Locale: "fa", Live: true,
 			Sealed: box.Seal([]byte("https://pay.example.ir/admin/reset/canary"), checkout.SealedLetter("reset/1")),
@@ -116,7 +119,7 @@ func (v *vault) under(id string) (n int) {
 	v.must(err)
 	defer func() { _ = d.Close() }()
 	for _, at := range []string{
-		"settings.value", "gateway_accounts.sealed", "users.totp_sealed", "link_keys.sealed", "webhook_endpoints.secrets", "idempotency_keys.answer", "letters.sealed",
+		"settings.value", "gateway_accounts.sealed", "users.totp_sealed", "link_keys.sealed", "webhook_endpoints.secrets", "idempotency_keys.answer", "letters.sealed", "certificates.sealed",
 	} {
 		table, column, _ := strings.Cut(at, ".")
 		var found int
@@ -135,7 +138,7 @@ func TestRotateKey(t *testing.T) {
 		}
 		v := newVault(t, fresh(t), older)
 		everything := v.under(names.IDs()[1])
-		if everything != 8 {
+		if everything != 9 {
 			t.Fatalf("%d values are sealed, expected one of each kind", everything)
 		}
 		// What cannot be opened stops it; what was done before stays done.
@@ -158,7 +161,7 @@ func TestRotateKey(t *testing.T) {
 		}
 		v.must(d.Update(t.Context(), func(tx *db.Tx) error { return tx.OfferTOTP(v.user, factor) }))
 		done, err := v.office(newer, older).RotateKey(t.Context())
-		if err != nil || done.Accounts != 0 || done.Factors != 1 || done.LinkKeys != 1 || done.Webhooks != 1 || done.Answers != 1 || done.Letters != 1 {
+		if err != nil || done.Accounts != 0 || done.Factors != 1 || done.LinkKeys != 1 || done.Webhooks != 1 || done.Answers != 1 || done.Letters != 1 || done.Files != 1 {
 			t.Fatalf("the rest: %+v: %v", done, err)
 		}
 		if left, now := v.under(names.IDs()[1]), v.under(names.IDs()[0]); left != 0 || now != everything {

@@ -44,6 +44,14 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 		return errors.Join(err, a.Stop(ctx))
 	}
 	crash.At("open.listening")
+	if len(cfg.TLSDomains) > 0 {
+		plain, err := listen(ctx, cfg.HTTPAddr)
+		if err != nil {
+			return errors.Join(err, l.Close(), a.Stop(ctx))
+		}
+		a.certs = a.openCertificates(a.Engine.Box, l, plain)
+		defer a.certs.stop()
+	}
 	if os.Getenv("GOGC") == "" {
 		// A payment leaves much garbage and little that stays: a few more megabytes save a good part of
 		// the collector's work. (300 would save three hundredths of all CPU more, and hold 7 MiB more.)
@@ -60,6 +68,11 @@ func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 		defer stop()
 	}
 	a.Start(ctx)
+	if a.certs != nil {
+		if err := a.certs.manage(ctx, cfg.TLSDomains); err != nil {
+			return errors.Join(err, l.Close(), a.Stop(ctx))
+		}
+	}
 	log.Info("serving", "addr", l.Addr().String(), "base_url", cfg.BaseURL, "database", a.db.Engine())
 	return a.Serve(ctx, l)
 }

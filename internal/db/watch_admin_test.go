@@ -66,13 +66,25 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertMembership": func(tx *db.Tx) error {
 			return errors.Join(tx.DeleteMembership(user, pottery), tx.InsertMembership(checkout.Membership{UserID: user, MerchantID: pottery, Role: "owner"}))
 		},
-		"Waiting":     func(tx *db.Tx) error { return one(tx.Waiting(pottery, true, 9)) },
-		"AttemptEnds": func(tx *db.Tx) error { return one(tx.AttemptEnds(pottery, true, moneyTime.Add(-time.Hour))) },
-		"Vitals":      func(tx *db.Tx) error { return one(tx.Vitals("verify")) },
-		"Alerts":      func(tx *db.Tx) error { return one(tx.Alerts()) },
-		"SaveAlerts":  func(tx *db.Tx) error { return tx.SaveAlerts(nil) },
-		"Operators":   func(tx *db.Tx) error { return one(tx.Operators()) },
-		"CloseStray":  func(tx *db.Tx) error { return tx.CloseStray("str_1") },
+		"Waiting":        func(tx *db.Tx) error { return one(tx.Waiting(pottery, true, 9)) },
+		"AttemptEnds":    func(tx *db.Tx) error { return one(tx.AttemptEnds(pottery, true, moneyTime.Add(-time.Hour))) },
+		"Vitals":         func(tx *db.Tx) error { return one(tx.Vitals("verify")) },
+		"Alerts":         func(tx *db.Tx) error { return one(tx.Alerts()) },
+		"SaveAlerts":     func(tx *db.Tx) error { return tx.SaveAlerts(nil) },
+		"Operators":      func(tx *db.Tx) error { return one(tx.Operators()) },
+		"PutCertificate": func(tx *db.Tx) error { return tx.PutCertificate(&db.Certificate{Name: "a/b"}) },
+		"Certificate": func(tx *db.Tx) error {
+			return errors.Join(tx.PutCertificate(&db.Certificate{Name: "a/b"}), one(tx.Certificate("a/b")))
+		},
+		"DeleteCertificate": func(tx *db.Tx) error { return tx.DeleteCertificate("a/b") },
+		"CertificateNames":  func(tx *db.Tx) error { return one(tx.CertificateNames()) },
+		"SealedCertificates": func(tx *db.Tx) error {
+			return errors.Join(tx.PutCertificate(&db.Certificate{Name: "a/b"}), one(tx.SealedCertificates(&db.Sealed{}, 9)))
+		},
+		"ResealCertificate": func(tx *db.Tx) error { return one(tx.ResealCertificate(&db.Sealed{ID: "a/b"}, "x")) },
+		"LockCertificate":   func(tx *db.Tx) error { return one(tx.LockCertificate("a", "me", tx.Now())) },
+		"UnlockCertificate": func(tx *db.Tx) error { return tx.UnlockCertificate("a", "me") },
+		"CloseStray":        func(tx *db.Tx) error { return tx.CloseStray("str_1") },
 		"PaidBetween": func(tx *db.Tx) error {
 			_, _, err := tx.PaidBetween(pottery, true, moneyTime, moneyTime.Add(time.Hour))
 			return err
