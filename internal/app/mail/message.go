@@ -63,10 +63,8 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 	m.SetDateWithValue(r.Now())
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader("Content-Language", string(v.L))
-	if v.Stop != nil {
-		if err := m.SetListUnsubscribeOneClick(v.Stop.Href); err != nil {
-			return nil, fmt.Errorf("name the way out of reminders: %w", err)
-		}
+	if err := stops(m, v.Stop); err != nil {
+		return nil, err
 	}
 	m.SetBodyString(gomail.TypeTextPlain, out.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, out.HTML)
@@ -75,6 +73,22 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 		return nil, fmt.Errorf("write letter: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// stops names the way out of reminders where mail programs look for it. One click is for https alone (RFC
+// 8058, section 3.1): on this machine, where there is none, only the way is named.
+func stops(m *gomail.Msg, stop *templates.Action) error {
+	if stop == nil {
+		return nil
+	}
+	if !strings.HasPrefix(stop.Href, "https://") {
+		m.SetGenHeader("List-Unsubscribe", "<"+stop.Href+">")
+		return nil
+	}
+	if err := m.SetListUnsubscribeOneClick(stop.Href); err != nil {
+		return fmt.Errorf("name the way out of reminders: %w", err)
+	}
+	return nil
 }
 
 // display is a name beside an address. net/mail leaves a backslash in an encoded word as it is, where

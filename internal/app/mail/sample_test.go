@@ -56,6 +56,10 @@ func TestSample(t *testing.T) {
 			if l.Status != checkout.LetterSent || l.Recipient != "owner@example.com" || len(p.got()) != before+1 {
 				t.Fatalf("%+v", l)
 			}
+			raw := string(p.got()[before].raw)
+			if one := strings.Contains(raw, "List-Unsubscribe-Post: List-Unsubscribe=One-Click") && strings.Contains(raw, "List-Unsubscribe: <https://pay.example.ir/"); one != (kind == checkout.LetterReminder) {
+				t.Errorf("%s: one click %t", kind, one)
+			}
 			if _, parts := read(t, p.got()[before].raw); !strings.Contains(parts["text/plain"], "***") || !strings.Contains(parts["text/plain"], "https://pay.example.ir/help") {
 				t.Errorf("%s", parts["text/plain"])
 			}
