@@ -24,6 +24,7 @@ type Dossier struct {
 	Note    *Input
 	NoteTo  string
 	Link    string
+	Share   string // where everything to pass it on with is
 	QR      Drawing
 	Modules string
 	Ask     string // where "ask the gateway again" leads, "" for not now

@@ -73,6 +73,7 @@ func Routes() []Route {
 	for _, part := range [][]Route{
 		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
 		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(), customerRoutes(),
+		payPageRoutes(), shareRoutes(),
 	} {
 		list = append(list, part...)
 	}

@@ -175,7 +175,7 @@ func (a *Admin) showDossier(c echo.Context, v *visit, status int, t tried) error
 	view := templates.Dossier{
 		Heading: l.T("admin.invoice.title", "number", i18n.Digits(l, inv.Number)), Back: templates.Action{Href: listPath, Text: l.T("admin.section.invoices")},
 		State: invoiceState(l, state), Amount: i18n.Toman(l, inv.Amount), Rial: l.T("amount.rial", "amount", i18n.RialAmount(l, inv.Amount)),
-		Words: i18n.InWords(l, inv.Amount), Means: v.means(d, state), Log: v.log(d), Facts: v.facts(d), Link: a.Engine.PaymentURL(inv), Evidence: self + "/evidence", Told: v.toldRows(d.letters, d.told),
+		Words: i18n.InWords(l, inv.Amount), Means: v.means(d, state), Log: v.log(d), Facts: v.facts(d), Link: a.Engine.PaymentURL(inv), Share: self + "/share", Evidence: self + "/evidence", Told: v.toldRows(d.letters, d.told),
 	}
 	view.Desk = v.desk(view.Heading+", "+view.State.Word, "invoices", self)
 	if key := v.query.Get("trouble"); slices.Contains(troubles, key) {
@@ -275,6 +275,7 @@ func (v *visit) facts(d *dossier) []templates.Fact {
 	if inv.AmountRefunded > 0 {
 		add("refunded", v.toman(inv.AmountRefunded), false)
 	}
+	list = append(list, metadata(inv)...)
 	add("created", i18n.DateLong(l, inv.CreatedAt), false)
 	add("until", i18n.DateLong(l, inv.ExpiresAt), false)
 	add("return_url", inv.ReturnURL, true)

@@ -122,6 +122,11 @@ func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 			return err
 		}
 	}
+	if strings.HasPrefix(r.Path, payPagePath) {
+		if err := placePayPage(tx, c, v); err != nil {
+			return err
+		}
+	}
 	if strings.HasPrefix(r.Path, hookPath) {
 		if err := placeEndpoint(tx, c, r, v); err != nil {
 			return err
@@ -224,6 +229,7 @@ func (v *visit) sections() []templates.Section {
 	}{
 		{templates.Section{Name: "home", Href: home, Icon: "home"}, access.See},
 		{templates.Section{Name: "invoices", Href: listPath, Icon: "invoices"}, access.See},
+		{templates.Section{Name: "pages", Href: payPagesPath, Icon: "link"}, access.See},
 		{templates.Section{Name: "settings", Href: settingsPath, Icon: "settings"}, access.See},
 		{templates.Section{Name: "account", Href: home + "/account", Icon: "person"}, access.None},
 	} {

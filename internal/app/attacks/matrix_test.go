@@ -2,9 +2,11 @@ package attacks_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"dargah/internal/app/access"
@@ -76,10 +78,20 @@ func TestT61_EveryRouteByEverybody(t *testing.T) {
 	}
 }
 
+var pagesMade atomic.Int64
+
 // fill is for routes that name something else of a shop than an invoice: each gets an endpoint of its
 // own, with a delivery.
 func fill(t *testing.T, _ *house, s *shop, path string) string {
 	t.Helper()
+	if strings.Contains(path, ":page") {
+		slug := fmt.Sprintf("page-%d", pagesMade.Add(1))
+		p, err := s.app.Engine.CreatePayPage(t.Context(), s.scope, payments.PageWords{Slug: slug, Title: "A seat", Amount: price, Locale: "fa"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = strings.ReplaceAll(path, ":page", p.ID)
+	}
 	if strings.Contains(path, ":endpoint") {
 		// Nobody listens there, and nobody is asked where it is.
 		e := s.mustHook("https://127.0.0.1:1/")
