@@ -39,6 +39,9 @@ func (keyRotateCmd) Run(s *shell) error {
 	})
 }
 
+// released is the name under which .ci/release built this program.
+var released string
+
 type versionCmd struct{}
 
 // Run prints what the Go linker wrote down.
@@ -55,6 +58,9 @@ func (versionCmd) Run(s *shell) error {
 				v.Revision = setting.Value
 			}
 		}
+	}
+	if released != "" {
+		v.Version = released
 	}
 	return s.print(v, "checkout %s (%s)", v.Version, v.Go)
 }
