@@ -1,9 +1,7 @@
 package payments
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
@@ -96,32 +94,16 @@ func (s *step) save() error {
 	return nil
 }
 
-// facts are an event's data. No token, no personal data beyond the card mask, no credential.
-type facts map[string]any
-
-// body is a gateway's redacted words as they stand in an event: JSON as what it is, anything else as
-// a text.
-func body(redacted string) any {
-	if strings.HasPrefix(redacted, "{") && json.Valid([]byte(redacted)) {
-		return json.RawMessage(redacted)
-	}
-	return redacted
-}
-
 // event appends one event to the invoice's chain; save writes it.
 func (s *step) event(kind, attemptID, gatewayID string, data facts) error {
-	text := []byte("{}")
-	if len(data) > 0 {
-		b, err := json.Marshal(data)
-		if err != nil {
-			return fmt.Errorf("event %s: %w", kind, err)
-		}
-		text = b
+	text, err := data.text()
+	if err != nil {
+		return fmt.Errorf("event %s: %w", kind, err)
 	}
 	s.inv.EventSeq++
 	e := checkout.Event{
 		InvoiceID: s.inv.ID, AttemptID: attemptID, Sequence: s.inv.EventSeq, Type: kind, Actor: s.by.String(),
-		RequestID: s.by.RequestID, GatewayID: gatewayID, Data: string(text), CreatedAt: s.tx.Now(),
+		RequestID: s.by.RequestID, GatewayID: gatewayID, Data: text, CreatedAt: s.tx.Now(),
 	}
 	s.inv.EventHash = checkout.EventHash(s.inv.EventHash, &e)
 	s.events = append(s.events, e)
