@@ -18,6 +18,9 @@ const (
 // nearly always the same: laying it out costs more than filling it in.
 var qrPlans sync.Map
 
+// qrPaths are where paths are written before they are cut to their length.
+var qrPaths = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
 // qrCode is the smallest code of a text as it stands. What has only digits or capitals could be
 // smaller; an address never has.
 func qrCode(text string) (*coding.Code, error) {
@@ -44,7 +47,9 @@ func QR(address string) (path Drawing, box string) {
 	if err != nil {
 		return "", ""
 	}
-	b := make([]byte, 0, code.Size*code.Size*4)
+	scratch := qrPaths.Get().(*[]byte)
+	defer qrPaths.Put(scratch)
+	b := (*scratch)[:0]
 	for y := range code.Size {
 		for x := 0; x < code.Size; {
 			run := 0
@@ -67,6 +72,7 @@ func QR(address string) (path Drawing, box string) {
 			x += run
 		}
 	}
+	*scratch = b
 	side := strconv.Itoa(code.Size + 2*qrMargin)
 	margin := strconv.Itoa(-qrMargin)
 	return Drawing(b), margin + " " + margin + " " + side + " " + side
