@@ -138,6 +138,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	}
 	a.worker = worker.New(worker.Options{DB: store, Now: o.Now, Log: o.Log})
 	a.Access = newAccess(store, box, o.Now, o.Log, a.worker.Spawn)
+	a.Access.BaseURL = cfg.BaseURL
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.Webhooks = openHooks(cfg, o, store, box, a.worker)
 	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})

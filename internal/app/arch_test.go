@@ -105,6 +105,7 @@ var outside = map[string][]string{
 	"github.com/alecthomas/kong":             {"cmd/checkout"},
 	"github.com/alexedwards/scs/v2":          {"internal/app/admin"},
 	"github.com/xuri/excelize/v2":            {"internal/app/admin", "internal/app/sheet"},
+	"github.com/go-webauthn/webauthn":        {"internal/app/access"},
 	"github.com/pquerna/otp":                 {"internal/app/auth"},
 	"github.com/alexedwards/argon2id":        {"internal/app/auth"},
 	"code.dny.dev/ssrf":                      {"internal/app/webhooks"},

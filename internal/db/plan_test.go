@@ -17,7 +17,7 @@ import (
 // index of it: that is quick among the invoices of a test and not in a shop's fifth year.
 var growing = []string{
 	"invoices", "attempts", "attempt_references", "events", "feed", "search_terms", "refunds", "jobs", "idempotency_keys",
-	"letters", "reminders", "run_rows", "notes", "webhook_messages", "webhook_deliveries", "webhook_tries",
+	"letters", "reminders", "run_rows", "notes", "deeds", "logins", "webhook_messages", "webhook_deliveries", "webhook_tries",
 	"page_invoices",
 }
 

@@ -190,6 +190,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 	}
 	maps.Copy(all, webhookQueries(s))
 	maps.Copy(all, adminQueries(s))
+	maps.Copy(all, peopleQueries(s))
 	maps.Copy(all, letterQueries(s))
 	maps.Copy(all, ruleQueries(s))
 	maps.Copy(all, pageQueries(s))
@@ -298,6 +299,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		do(err)
 		do(tx.InsertUser(s.user))
 		do(adminStock(tx, s))
+		do(peopleStock(tx, s))
 		do(letterStock(tx, s))
 		do(ruleStock(tx, s))
 		do(pageStock(tx, s))

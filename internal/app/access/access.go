@@ -21,7 +21,9 @@ type Options struct {
 	// Box seals second factors. Nil in a command that needs none.
 	Box    *seal.Box
 	Random io.Reader
-	Log    *slog.Logger
+	// BaseURL is the public origin, to which passkeys belong. Empty in a command.
+	BaseURL string
+	Log     *slog.Logger
 	// Spawn runs fn beside the request, on a context of the process; false when it is draining.
 	Spawn func(fn func(ctx context.Context)) bool
 	// Now is the clock.

@@ -70,7 +70,10 @@ func (a *Access) ProveFactor(ctx context.Context, w *Who, code string) ([]string
 		if !ok {
 			return checkout.WrongField("code", "code_wrong")
 		}
-		return errors.Join(tx.ConfirmTOTP(u.ID), tx.ReplaceRecoveryCodes(u.ID, hashes), tx.EndLogins(u.ID, w.Login.ID))
+		return errors.Join(
+			tx.ConfirmTOTP(u.ID), tx.ReplaceRecoveryCodes(u.ID, hashes), tx.EndLogins(u.ID, w.Login.ID),
+			a.recordOf(ctx, tx, u.ID, checkout.Deed{Area: checkout.AreaAccount, Kind: "account.factor_on", Alarm: "two_factor_added"}),
+		)
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +95,10 @@ func (a *Access) RecoveryCodes(ctx context.Context, userID string) (int, error) 
 // prove who they are.
 func (a *Access) DropFactor(ctx context.Context, w *Who) error {
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
-		return errors.Join(tx.DropTOTP(w.User.ID), tx.EndLogins(w.User.ID, w.Login.ID))
+		return errors.Join(
+			tx.DropTOTP(w.User.ID), tx.EndLogins(w.User.ID, w.Login.ID),
+			a.recordOf(ctx, tx, w.User.ID, checkout.Deed{Area: checkout.AreaAccount, Kind: "account.factor_off", Alarm: "two_factor_removed"}),
+		)
 	})
 }
 
@@ -110,6 +116,8 @@ func (a *Access) ChangePassword(ctx context.Context, w *Who, password string) er
 		return err
 	}
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
-		return errors.Join(tx.SetPassword(w.User.ID, hash), tx.EndLogins(w.User.ID, w.Login.ID))
+		return errors.Join(
+			tx.SetPassword(w.User.ID, hash), tx.EndLogins(w.User.ID, w.Login.ID), tx.VoidResets(w.User.ID), a.recordOf(ctx, tx, w.User.ID, passwordDeed("account.password")),
+		)
 	})
 }

@@ -21,7 +21,7 @@ const (
 // Errors: Invalid.
 func (a *Access) IssueKey(ctx context.Context, m *checkout.Merchant, kind, name string, live bool, once *db.Once) (string, error) {
 	var secret string
-	var insert func(tx *db.Tx, slug string) error
+	var insert func(ctx context.Context, tx *db.Tx, slug string) error
 	switch kind {
 	case KeyLink:
 		d, err := a.draftLinkKey(name, live)
@@ -43,7 +43,7 @@ func (a *Access) IssueKey(ctx context.Context, m *checkout.Merchant, kind, name 
 		return "", checkout.WrongField("kind", "unknown_value")
 	}
 	if once == nil {
-		return secret, a.DB.Update(ctx, func(tx *db.Tx) error { return insert(tx, m.Slug) })
+		return secret, a.DB.Update(ctx, func(tx *db.Tx) error { return insert(ctx, tx, m.Slug) })
 	}
 	place := "idempotency_keys/" + m.ID + "/" + strconv.FormatBool(live) + "/" + once.Key
 	call := db.KeyedCall{
@@ -51,7 +51,7 @@ func (a *Access) IssueKey(ctx context.Context, m *checkout.Merchant, kind, name 
 		Seal: func(body []byte) string { return a.Box.Seal(body, place) },
 		Open: func(answer string) ([]byte, error) { return a.Box.Open(answer, place) },
 	}
-	replay, err := db.DoOnce(ctx, a.DB, call, func(tx *db.Tx) (any, error) { return secret, insert(tx, m.Slug) })
+	replay, err := db.DoOnce(ctx, a.DB, call, func(tx *db.Tx) (any, error) { return secret, insert(ctx, tx, m.Slug) })
 	if err != nil {
 		return "", fmt.Errorf("issue key: %w", err)
 	}

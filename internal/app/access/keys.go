@@ -98,7 +98,7 @@ func (a *Access) CreateKey(ctx context.Context, slug, name string, live bool, sc
 	if err != nil {
 		return checkout.APIKey{}, "", err
 	}
-	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(tx, slug) }); err != nil {
+	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(ctx, tx, slug) }); err != nil {
 		return checkout.APIKey{}, "", fmt.Errorf("create api key: %w", noMerchant(err))
 	}
 	return d.key, d.secret, nil
@@ -130,13 +130,18 @@ func (a *Access) draftKey(name string, live bool, scopes []string) (*keyDraft, e
 	return &keyDraft{key: checkout.APIKey{Live: live, Name: name, Scopes: scopes}, secret: secret, hash: hash, random: a.Random}, nil
 }
 
-func (d *keyDraft) insert(tx *db.Tx, slug string) error {
+func (d *keyDraft) insert(ctx context.Context, tx *db.Tx, slug string) error {
 	m, err := tx.MerchantBySlug(slug)
 	if err != nil {
 		return err
 	}
 	d.key.ID, d.key.MerchantID, d.key.CreatedAt = checkout.NewID(checkout.PrefixKey, tx.Now(), d.random), m.ID, tx.Now()
-	return tx.InsertAPIKey(&d.key, d.hash)
+	if err := tx.InsertAPIKey(&d.key, d.hash); err != nil {
+		return err
+	}
+	made := shopDeed(ctx, m.ID, checkout.AreaKey, "key.made")
+	made.Live, made.Object, made.Name, made.Alarm = d.key.Live, d.key.ID, d.key.Name, "apikey_created"
+	return tx.Record(&made)
 }
 
 func checkName(v *invalid, name string) {

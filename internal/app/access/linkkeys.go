@@ -24,7 +24,7 @@ func (a *Access) CreateLinkKey(ctx context.Context, slug, name string, live bool
 	if err != nil {
 		return checkout.LinkKey{}, "", err
 	}
-	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(tx, slug) }); err != nil {
+	if err := a.DB.Update(ctx, func(tx *db.Tx) error { return d.insert(ctx, tx, slug) }); err != nil {
 		return checkout.LinkKey{}, "", fmt.Errorf("create link key: %w", noMerchant(err))
 	}
 	return d.key, d.secret, nil
@@ -52,14 +52,19 @@ func (a *Access) draftLinkKey(name string, live bool) (*linkKeyDraft, error) {
 	return &linkKeyDraft{key: checkout.LinkKey{Live: live, Name: name}, secret: "lsk_" + base64.RawURLEncoding.EncodeToString(raw[:]), access: a}, nil
 }
 
-func (d *linkKeyDraft) insert(tx *db.Tx, slug string) error {
+func (d *linkKeyDraft) insert(ctx context.Context, tx *db.Tx, slug string) error {
 	m, err := tx.MerchantBySlug(slug)
 	if err != nil {
 		return err
 	}
 	d.key.ID, d.key.MerchantID, d.key.CreatedAt = checkout.NewID(checkout.PrefixLinkKey, tx.Now(), d.access.Random), m.ID, tx.Now()
 	d.key.Sealed = d.access.Box.Seal([]byte(d.secret), d.key.Place())
-	return tx.InsertLinkKey(&d.key)
+	if err := tx.InsertLinkKey(&d.key); err != nil {
+		return err
+	}
+	made := shopDeed(ctx, m.ID, checkout.AreaKey, "linkkey.made")
+	made.Live, made.Object, made.Name, made.Alarm = d.key.Live, d.key.ID, d.key.Name, "linkkey_created"
+	return tx.Record(&made)
 }
 
 // LinkKeys lists a merchant's link keys in one mode, newest first, also those that were revoked.
@@ -78,15 +83,15 @@ func (a *Access) LinkKeys(ctx context.Context, slug string, live bool) ([]checko
 // RevokeLinkKey ends a key at once: links that it signed show nothing any more, and the invoices that
 // came of them stay. NotFound when it is not the merchant's or has ended.
 func (a *Access) RevokeLinkKey(ctx context.Context, slug, id string) error {
-	return a.revoke(ctx, slug, func(tx *db.Tx, merchantID string) error { return tx.RevokeLinkKey(merchantID, id) })
+	return a.revoke(ctx, slug, id, "linkkey.revoked", "", func(tx *db.Tx, merchantID string) error { return tx.RevokeLinkKey(merchantID, id) })
 }
 
 // RevokeKey ends a key of the API: the next call with it is refused.
 func (a *Access) RevokeKey(ctx context.Context, slug, id string) error {
-	return a.revoke(ctx, slug, func(tx *db.Tx, merchantID string) error { return tx.RevokeAPIKey(merchantID, id) })
+	return a.revoke(ctx, slug, id, "key.revoked", "apikey_revoked", func(tx *db.Tx, merchantID string) error { return tx.RevokeAPIKey(merchantID, id) })
 }
 
-func (a *Access) revoke(ctx context.Context, slug string, end func(tx *db.Tx, merchantID string) error) error {
+func (a *Access) revoke(ctx context.Context, slug, id, kind, alarm string, end func(tx *db.Tx, merchantID string) error) error {
 	var merchantID string
 	err := a.DB.View(ctx, func(tx *db.Tx) error {
 		m, err := tx.MerchantBySlug(slug)
@@ -98,7 +103,14 @@ func (a *Access) revoke(ctx context.Context, slug string, end func(tx *db.Tx, me
 	if err != nil {
 		return noMerchant(err)
 	}
-	err = a.DB.Update(ctx, func(tx *db.Tx) error { return end(tx, merchantID) })
+	err = a.DB.Update(ctx, func(tx *db.Tx) error {
+		if err := end(tx, merchantID); err != nil {
+			return err
+		}
+		d := shopDeed(ctx, merchantID, checkout.AreaKey, kind)
+		d.Object, d.Alarm = id, alarm
+		return tx.Record(&d)
+	})
 	if errors.Is(err, checkout.NotFound) {
 		return &checkout.Error{Kind: checkout.NotFound, Key: "error.no_key", Err: err}
 	}

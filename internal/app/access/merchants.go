@@ -34,7 +34,10 @@ func (a *Access) CreateMerchant(ctx context.Context, in NewMerchant) (checkout.M
 	}
 	err = a.DB.Update(ctx, func(tx *db.Tx) error {
 		m.ID, m.CreatedAt = checkout.NewID(checkout.PrefixMerchant, tx.Now(), a.Random), tx.Now()
-		return tx.InsertMerchant(&m)
+		if err := tx.InsertMerchant(&m); err != nil {
+			return err
+		}
+		return recordShop(tx, &m, checkout.ActorOf(ctx))
 	})
 	if errors.Is(err, checkout.Conflict) {
 		err = checkout.WrongField("slug", "taken")
@@ -43,6 +46,10 @@ func (a *Access) CreateMerchant(ctx context.Context, in NewMerchant) (checkout.M
 		return checkout.Merchant{}, fmt.Errorf("create merchant: %w", err)
 	}
 	return m, nil
+}
+
+func recordShop(tx *db.Tx, m *checkout.Merchant, by checkout.Actor) error {
+	return tx.Record(&checkout.Deed{MerchantID: m.ID, Live: true, By: by, Area: checkout.AreaShop, Kind: "shop.made", Object: m.ID, Name: m.Name})
 }
 
 func (in NewMerchant) merchant() (checkout.Merchant, error) {

@@ -68,12 +68,23 @@ func (a *Access) AddMember(ctx context.Context, merchantID, email, role, passwor
 		if err != nil {
 			return err
 		}
-		return tx.InsertMembership(checkout.Membership{UserID: u.ID, MerchantID: merchantID, Role: role})
+		return join(ctx, tx, merchantID, u, role, "person.added")
 	})
 	if errors.Is(err, checkout.Conflict) {
 		err = checkout.WrongField("email", "taken")
 	}
 	return err
+}
+
+// join gives a person a role, and tells the owners. checkout.Conflict when they have one.
+func join(ctx context.Context, tx *db.Tx, merchantID string, u *checkout.User, role, kind string) error {
+	if err := tx.InsertMembership(checkout.Membership{UserID: u.ID, MerchantID: merchantID, Role: role}); err != nil {
+		return err
+	}
+	d := shopDeed(ctx, merchantID, checkout.AreaPerson, kind)
+	d.Object, d.Name, d.Alarm, d.Person = u.ID, u.Email, "user_added", u.ID
+	d.Changes = []checkout.Change{{Field: "role", After: role}}
+	return tx.Record(&d)
 }
 
 func isRole(role string) bool {
@@ -86,7 +97,7 @@ func (a *Access) SetRole(ctx context.Context, merchantID, userID, role string) e
 	if !isRole(role) {
 		return checkout.WrongField("role", "unknown_role")
 	}
-	return a.change(ctx, merchantID, userID, role == RoleOwner, func(tx *db.Tx) error {
+	return a.change(ctx, merchantID, userID, role, func(tx *db.Tx) error {
 		return tx.SetRole(checkout.Membership{UserID: userID, MerchantID: merchantID, Role: role})
 	})
 }
@@ -94,10 +105,12 @@ func (a *Access) SetRole(ctx context.Context, merchantID, userID, role string) e
 // RemoveMember takes a person's role with a merchant away, and ends their logins. Errors: NotFound,
 // Conflict.
 func (a *Access) RemoveMember(ctx context.Context, merchantID, userID string) error {
-	return a.change(ctx, merchantID, userID, false, func(tx *db.Tx) error { return tx.DeleteMembership(userID, merchantID) })
+	return a.change(ctx, merchantID, userID, "", func(tx *db.Tx) error { return tx.DeleteMembership(userID, merchantID) })
 }
 
-func (a *Access) change(ctx context.Context, merchantID, userID string, staysOwner bool, act func(tx *db.Tx) error) error {
+// change gives a person another role, "" for none. The letters of it go to those who were owners before,
+// among them who is removed.
+func (a *Access) change(ctx context.Context, merchantID, userID, role string, act func(tx *db.Tx) error) error {
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
 		// Two owners who remove each other take turns: one of them stays.
 		if err := tx.LockMerchant(merchantID); err != nil {
@@ -108,8 +121,11 @@ func (a *Access) change(ctx context.Context, merchantID, userID string, staysOwn
 			return err
 		}
 		others := slices.ContainsFunc(all, func(m db.Member) bool { return m.Role == RoleOwner && m.ID != userID })
-		if !others && !staysOwner {
+		if !others && role != RoleOwner {
 			return checkout.Fail(checkout.Conflict, "error.last_owner")
+		}
+		if err := recordRole(ctx, tx, merchantID, all, userID, role); err != nil {
+			return err
 		}
 		if err := act(tx); err != nil {
 			return err
@@ -135,8 +151,26 @@ func (a *Access) ResetPassword(ctx context.Context, userID, password string) err
 		if err := tx.SetPassword(userID, hash); err != nil {
 			return err
 		}
-		return tx.EndLogins(userID, "")
+		return errors.Join(tx.VoidResets(userID), tx.EndLogins(userID, ""), a.recordOf(ctx, tx, userID, passwordDeed("account.password_set")))
 	})
+}
+
+func passwordDeed(kind string) checkout.Deed {
+	return checkout.Deed{Area: checkout.AreaAccount, Kind: kind, Alarm: "password_changed"}
+}
+
+func recordRole(ctx context.Context, tx *db.Tx, merchantID string, all []db.Member, userID, role string) error {
+	at := slices.IndexFunc(all, func(m db.Member) bool { return m.ID == userID })
+	if at < 0 || all[at].Role == role {
+		return nil
+	}
+	d := shopDeed(ctx, merchantID, checkout.AreaPerson, "person.role")
+	d.Object, d.Name, d.Alarm, d.Person = userID, all[at].Email, "role_changed", userID
+	d.Changes = []checkout.Change{{Field: "role", Before: all[at].Role, After: role}}
+	if role == "" {
+		d.Kind, d.Alarm = "person.removed", "user_removed"
+	}
+	return tx.Record(&d)
 }
 
 // UpdateMerchant writes a merchant's own words; the slug stays. accent is "#rrggbb", "" for the house's.
@@ -164,12 +198,28 @@ func (a *Access) UpdateMerchant(ctx context.Context, merchantID string, in NewMe
 			return err
 		}
 		m.ID, m.Slug, m.CreatedAt, m.Accent = old.ID, old.Slug, old.CreatedAt, strings.ToLower(accent)
-		return tx.UpdateMerchant(&m)
+		if err := tx.UpdateMerchant(&m); err != nil {
+			return err
+		}
+		return recordProfile(ctx, tx, old, &m)
 	})
 	if err != nil {
 		return fmt.Errorf("update merchant: %w", err)
 	}
 	return nil
+}
+
+func recordProfile(ctx context.Context, tx *db.Tx, before, after *checkout.Merchant) error {
+	words := func(m *checkout.Merchant) map[string]string {
+		return map[string]string{"name": m.Name, "website": m.Website, "phone": m.Phone, "email": m.Email, "address": m.Address, "locale": m.Locale, "accent": m.Accent}
+	}
+	d := shopDeed(ctx, after.ID, checkout.AreaShop, "shop.changed")
+	d.Object, d.Name = after.ID, after.Name
+	d.Changes = checkout.Diff([]string{"name", "website", "phone", "email", "address", "locale", "accent"}, words(before), words(after))
+	if len(d.Changes) == 0 {
+		return nil
+	}
+	return tx.Record(&d)
 }
 
 func isColour(s string) bool {

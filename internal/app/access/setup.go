@@ -76,6 +76,7 @@ func (a *Access) setupCounts(tx *db.Tx, token string) error {
 type Setup struct {
 	Merchant        NewMerchant
 	Email, Password string
+	By              SignIn // from where
 }
 
 // SetUp makes the first operator and the first merchant, whose owner they are, and uses the link up:
@@ -122,6 +123,9 @@ func (a *Access) SetUp(ctx context.Context, token string, in Setup) (checkout.Us
 		}
 		taken = "email"
 		if err := tx.InsertUser(&u); err != nil {
+			return err
+		}
+		if err := recordShop(tx, &m, in.By.person(u.ID)); err != nil {
 			return err
 		}
 		return tx.InsertMembership(checkout.Membership{UserID: u.ID, MerchantID: m.ID, Role: RoleOwner})

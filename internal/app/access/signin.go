@@ -35,6 +35,8 @@ type SignIn struct {
 	Address         netip.Addr
 	Agent           string
 	Device          string // the cookie of a browser that signed in before
+	Means           string // "" for a password, "code", "passkey"
+	RequestID       string
 }
 
 // CheckPassword is the first step. It answers the same, in the same time, whether the account is
@@ -55,6 +57,9 @@ func (a *Access) CheckPassword(ctx context.Context, in SignIn) (u checkout.User,
 		return checkout.User{}, false, fmt.Errorf("sign in: %w", err)
 	}
 	if !ok || !found.DisabledAt.IsZero() {
+		if err := a.refusedAt(ctx, found.ID, in, "signin.refused"); err != nil {
+			return checkout.User{}, false, err
+		}
 		return checkout.User{}, false, checkout.Fail(checkout.Unauthed, "error.login_wrong")
 	}
 	if weak {
@@ -82,12 +87,7 @@ func (a *Access) userByEmail(ctx context.Context, email string) (checkout.User, 
 // countTry counts before the password is looked at, so that a crowd at once is counted too. It
 // returns the name of the count that a success clears.
 func (a *Access) countTry(ctx context.Context, email string, in SignIn) (own string, err error) {
-	place := in.Address.Unmap()
-	if place.Is6() {
-		if p, err := place.Prefix(64); err == nil { // a customer of IPv6 owns a /64
-			place = p.Addr()
-		}
-	}
+	place := place(in.Address)
 	limits := map[string]int{}
 	if a.knows(in.Device, email) {
 		own = counted("device", email, in.Device)
@@ -100,6 +100,17 @@ func (a *Access) countTry(ctx context.Context, email string, in SignIn) (own str
 		limits[counted("address", place.String())] = perAddress
 	}
 	return own, a.take(ctx, limits)
+}
+
+// place is what tries are counted by: a customer of IPv6 owns a /64.
+func place(address netip.Addr) netip.Addr {
+	address = address.Unmap()
+	if address.Is6() {
+		if p, err := address.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return address
 }
 
 // take counts one try under each name. TooMany when any is over its limit.
@@ -174,6 +185,11 @@ func (a *Access) CheckCode(ctx context.Context, userID, code string) error {
 		}
 		return tx.ForgetTries(counted("code", userID))
 	})
+	if errors.Is(err, checkout.Unauthed) {
+		if err := a.refusedAt(ctx, userID, SignIn{}, "signin.code_refused"); err != nil {
+			return err
+		}
+	}
 	return err
 }
 
@@ -188,7 +204,12 @@ func (a *Access) takeCode(tx *db.Tx, u *checkout.User, code string) (bool, error
 	if len(code) < 16 {
 		return false, nil
 	}
-	return tx.TakeRecoveryCode(u.ID, auth.HashRecoveryCode(code))
+	taken, err := tx.TakeRecoveryCode(u.ID, auth.HashRecoveryCode(code))
+	if err != nil || !taken {
+		return false, err
+	}
+	d := checkout.Deed{By: checkout.Actor{Kind: "user", ID: u.ID}, Area: checkout.AreaAccount, Kind: "account.recovery_used", Alarm: "recovery_used", Person: u.ID}
+	return true, tx.RecordOf(u, d)
 }
 
 // Begin stores a login for a person who has proved who they are. It looks at what their last one
@@ -203,6 +224,9 @@ func (a *Access) Begin(ctx context.Context, userID string, in SignIn) (checkout.
 			Agent: string(agent[:min(len(agent), maxAgent)]), CreatedAt: now, SeenAt: now, FreshAt: now,
 		}
 		if err := lookFirst(tx, &l); err != nil {
+			return err
+		}
+		if err := a.recordSignIn(ctx, tx, &l, in); err != nil {
 			return err
 		}
 		return tx.InsertLogin(&l)

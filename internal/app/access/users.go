@@ -59,7 +59,7 @@ func (a *Access) CreateUser(ctx context.Context, in NewUser) (checkout.User, err
 		if err != nil {
 			return noMerchant(err)
 		}
-		return tx.InsertMembership(checkout.Membership{UserID: u.ID, MerchantID: m.ID, Role: in.Role})
+		return join(ctx, tx, m.ID, &u, in.Role, "person.added")
 	})
 	if errors.Is(err, checkout.Conflict) {
 		err = checkout.WrongField("email", "taken")

@@ -22,6 +22,8 @@ const (
 	seenEvery = time.Minute
 	// loginsKept is how long ended logins are kept for whoever asks who was here.
 	loginsKept = 90 * 24 * time.Hour
+	// signInsKept is how long the log of deeds tells of sign-ins. Everything else in it stays.
+	signInsKept = 400 * 24 * time.Hour
 )
 
 // Right is what one may do with a merchant, the smallest first: each holds those before it.
@@ -60,11 +62,6 @@ func (w *Who) Right(merchantID string) Right {
 
 // Fresh reports whether they proved who they are a moment ago.
 func (w *Who) Fresh(now time.Time) bool { return now.Before(w.Login.FreshAt.Add(LoginFresh)) }
-
-// Actor is the person in the events of what they do.
-func (w *Who) Actor(requestID string) checkout.Actor {
-	return checkout.Actor{Kind: "user", ID: w.User.ID, RequestID: requestID}
-}
 
 // WhoIs returns the person of a login that still counts. Unauthed when it has ended, was idle too
 // long, began too long ago, or its person may not come in any more.
@@ -122,7 +119,12 @@ func (a *Access) Logins(ctx context.Context, userID string) ([]checkout.Login, e
 
 // SignOut ends a login of a user. NotFound when it is not theirs.
 func (a *Access) SignOut(ctx context.Context, userID, loginID string) error {
-	return a.DB.Update(ctx, func(tx *db.Tx) error { return tx.EndLogin(userID, loginID) })
+	return a.DB.Update(ctx, func(tx *db.Tx) error {
+		if err := tx.EndLogin(userID, loginID); err != nil {
+			return err
+		}
+		return a.recordOf(ctx, tx, userID, checkout.Deed{Area: checkout.AreaSignIn, Kind: "signin.ended", Object: loginID})
+	})
 }
 
 // LookAt sets which merchant and mode a login looks at; the caller has checked the right to it.
@@ -136,12 +138,17 @@ func (a *Access) Prune(ctx context.Context) error {
 		if _, err := tx.PruneSessions(); err != nil {
 			return err
 		}
-		return errors.Join(tx.PruneTries(), tx.PruneLogins(tx.Now().Add(-loginsKept)))
+		return errors.Join(tx.PruneTries(), tx.PruneLogins(tx.Now().Add(-loginsKept)), tx.PruneDeeds(tx.Now().Add(-signInsKept)), tx.PruneResets())
 	})
 }
 
 // CloseStray takes a callback of an attempt that is not here out of attention. NotFound when it is
 // closed, or none.
 func (a *Access) CloseStray(ctx context.Context, id string) error {
-	return a.DB.Update(ctx, func(tx *db.Tx) error { return tx.CloseStray(id) })
+	return a.DB.Update(ctx, func(tx *db.Tx) error {
+		if err := tx.CloseStray(id); err != nil {
+			return err
+		}
+		return tx.Record(&checkout.Deed{By: checkout.ActorOf(ctx), Area: checkout.AreaInvoice, Kind: "stray.closed", Object: id, Live: true})
+	})
 }

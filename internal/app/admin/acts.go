@@ -19,7 +19,7 @@ import (
 )
 
 func (v *visit) actor(c echo.Context) checkout.Actor {
-	return v.who.Actor(server.RequestID(c.Request().Context()))
+	return checkout.ActorOf(c.Request().Context())
 }
 
 // troubles are the sentences that a page may say about what could not be done.

@@ -74,6 +74,7 @@ func Routes() []Route {
 		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
 		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(), customerRoutes(),
 		payPageRoutes(), shareRoutes(),
+		peopleRoutes(),
 	} {
 		list = append(list, part...)
 	}

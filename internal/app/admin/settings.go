@@ -50,6 +50,7 @@ func (v *visit) settings(here string, wrong []checkout.FieldError) templates.Set
 		{"reminders", remindersPath, access.See},
 		{"customers", customersPath, access.See},
 		{"people", settingsPath + "/people", access.Rule},
+		{"audit", auditPath, access.Rule},
 	} {
 		if v.right >= tab.right {
 			s.Tabs = append(s.Tabs, templates.Option{Value: tab.path, Label: v.l.T("admin.settings." + tab.name), On: tab.name == here})

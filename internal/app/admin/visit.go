@@ -75,6 +75,7 @@ func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 	if v.who, err = a.Access.WhoIs(ctx, login); err != nil {
 		return nil, err
 	}
+	a.asPerson(c, v.who.User.ID)
 	if v.query, err = server.ParseForm(c.Request().URL.RawQuery); err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest)
 	}
@@ -99,6 +100,18 @@ func (a *Admin) visit(c echo.Context, r Route) (*visit, error) {
 	}
 	return v, err
 }
+
+// asPerson says to whatever this request calls who calls, and from where.
+func (a *Admin) asPerson(c echo.Context, userID string) {
+	ctx := c.Request().Context()
+	agent := []rune(i18n.CleanText(c.Request().UserAgent()))
+	c.SetRequest(c.Request().WithContext(checkout.WithActor(ctx, checkout.Actor{
+		Kind: "user", ID: userID, RequestID: server.RequestID(ctx), Address: a.Server.ClientAddr(c).String(), Agent: string(agent[:min(len(agent), maxAgent)]),
+	})))
+}
+
+// maxAgent is how much of a browser's own word is kept.
+const maxAgent = 200
 
 // place settles the shop and the mode: an invoice's own where the address names one, else what the
 // login looks at. An invoice of a shop in which this person has no role is not there.

@@ -132,6 +132,7 @@ func (a *API) admit(c *call, r *route) error {
 	}
 	c.scope = payments.Scope{MerchantID: key.MerchantID, Live: key.Live}
 	c.by = checkout.Actor{Kind: "key", ID: key.ID, RequestID: c.requestID}
+	c.ctx = checkout.WithActor(c.ctx, c.by)
 	return nil
 }
 

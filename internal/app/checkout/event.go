@@ -1,6 +1,9 @@
 package checkout
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Event is what happened to an invoice: immutable, numbered within its invoice, chained by hash.
 // It holds no personal data beyond the card mask, and no token (CONTRACT §6.7).
@@ -56,6 +59,8 @@ type Actor struct {
 	Kind      string // "customer", "gateway", "user", "key", "system"
 	ID        string // key_… or usr_…, "" otherwise
 	RequestID string
+	// From where, of a person: the address and the browser's own word. They stand in deeds, never in events.
+	Address, Agent string
 }
 
 // String renders the actor as it stands in events: "customer", "key:key_…".
@@ -67,4 +72,13 @@ func (a Actor) String() string {
 		return a.Kind
 	}
 	return a.Kind + ":" + a.ID
+}
+
+// ParseActor reads what String rendered.
+func ParseActor(s string) (kind, id string) {
+	kind, id, _ = strings.Cut(s, ":")
+	if kind == "system" {
+		kind = ""
+	}
+	return kind, id
 }

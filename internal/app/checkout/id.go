@@ -25,6 +25,9 @@ const (
 	PrefixNote     = "nte_"
 	PrefixEndpoint = "whe_"
 	PrefixDelivery = "whd_"
+	PrefixDeed     = "ded_"
+	PrefixPasskey  = "pky_"
+	PrefixInvited  = "ivt_"
 )
 
 // IDDigits is how long an id is behind its prefix.

@@ -102,6 +102,7 @@ func Noted() []string {
 		"login_new", "password_changed", "two_factor_added", "two_factor_removed", "recovery_used", "email_changed",
 		"apikey_created", "apikey_revoked", "linkkey_created", "gateway_changed", "endpoint_changed",
 		"user_added", "user_removed", "role_changed",
+		"endpoint_added", "endpoint_rotated", "endpoint_removed", "user_invited", "passkey_added", "passkey_removed", "passkey_copied",
 	}
 }
 

@@ -147,6 +147,7 @@ func (e *Engine) SetAccount(ctx context.Context, sc Scope, name string, values m
 		if err != nil {
 			return err
 		}
+		before := maps.Clone(acc.settings)
 		maps.Copy(acc.settings, values)
 		if err := g.Check(acc.settings); err != nil {
 			return wrongSetting(err)
@@ -164,8 +165,41 @@ func (e *Engine) SetAccount(ctx context.Context, sc Scope, name string, values m
 			row.Sealed[k] = e.Box.Seal([]byte(v), secretPlace(row.ID, k))
 		}
 		row.UpdatedAt = tx.Now()
-		return tx.SaveGatewayAccount(row)
+		if err := tx.SaveGatewayAccount(row); err != nil {
+			return err
+		}
+		return recordAccount(tx, row, changedSettings(g, secret, before, acc.settings, values), by)
 	})
+}
+
+// changedSettings says what a saved form changed. Of a secret, that it was set and no more.
+func changedSettings(g gateways.Gateway, secret map[string]bool, before, after, sent map[string]string) []checkout.Change {
+	var list []checkout.Change
+	for _, k := range g.Keys() {
+		_, named := sent[k.Name]
+		switch {
+		case secret[k.Name] && named && before[k.Name] == "":
+			list = append(list, checkout.Change{Field: k.Name, After: checkout.Hidden})
+		case secret[k.Name] && named && before[k.Name] != after[k.Name]:
+			list = append(list, checkout.Change{Field: k.Name, Before: checkout.Hidden, After: checkout.Hidden})
+		case !secret[k.Name] && before[k.Name] != after[k.Name]:
+			list = append(list, checkout.Change{Field: k.Name, Before: before[k.Name], After: after[k.Name]})
+		}
+	}
+	return list
+}
+
+func recordAccount(tx *db.Tx, row *checkout.GatewayAccount, changes []checkout.Change, by checkout.Actor) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	d := checkout.Deed{
+		MerchantID: row.MerchantID, Live: row.Live, By: by, Area: checkout.AreaGateway, Kind: "gateway.changed", Object: row.ID, Name: row.Gateway, Changes: changes,
+	}
+	if row.Live { // no money goes by an account of test mode
+		d.Alarm = "gateway_changed"
+	}
+	return tx.Record(&d)
 }
 
 func settable(g gateways.Gateway, live bool) []string {

@@ -112,5 +112,8 @@ func (e *Engine) insertFrom(tx *db.Tx, inv *checkout.Invoice, origin facts, by c
 	if err := tx.InsertEvents(s.events); err != nil {
 		return err
 	}
+	if err := s.record(); err != nil {
+		return err
+	}
 	return s.sendOut()
 }

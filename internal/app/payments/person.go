@@ -167,11 +167,16 @@ func (e *Engine) AddNote(ctx context.Context, sc Scope, invoiceID, userID, body 
 		return err
 	}
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
-		if _, err := tx.ScopedInvoice(sc.MerchantID, sc.Live, invoiceID); err != nil {
+		inv, err := tx.ScopedInvoice(sc.MerchantID, sc.Live, invoiceID)
+		if err != nil {
 			return notFound(err)
 		}
-		return tx.InsertNote(db.Note{
-			ID: checkout.NewID(checkout.PrefixNote, tx.Now(), e.Random), InvoiceID: invoiceID, UserID: userID, Body: body, CreatedAt: tx.Now(),
+		n := db.Note{ID: checkout.NewID(checkout.PrefixNote, tx.Now(), e.Random), InvoiceID: invoiceID, UserID: userID, Body: body, CreatedAt: tx.Now()}
+		if err := tx.InsertNote(n); err != nil {
+			return err
+		}
+		return tx.Record(&checkout.Deed{
+			MerchantID: sc.MerchantID, Live: sc.Live, By: checkout.ActorOf(ctx), Area: checkout.AreaInvoice, Kind: "invoice.noted", Object: inv.ID, Name: inv.Number,
 		})
 	})
 }

@@ -83,6 +83,9 @@ func (s *step) save() error {
 	if err := s.tx.InsertEvents(s.events); err != nil {
 		return err
 	}
+	if err := s.record(); err != nil {
+		return err
+	}
 	if err := s.letters(); err != nil {
 		return err
 	}
@@ -108,4 +111,16 @@ func (s *step) event(kind, attemptID, gatewayID string, data facts) error {
 	s.inv.EventHash = checkout.EventHash(s.inv.EventHash, &e)
 	s.events = append(s.events, e)
 	return s.notify(&e)
+}
+
+// record writes a person's act into the log of what people do. The first event of a step is the act,
+// the others are what came of it. Programs and customers cost nothing here.
+func (s *step) record() error {
+	if s.by.Kind != "user" || len(s.events) == 0 {
+		return nil
+	}
+	e := &s.events[0]
+	return s.tx.Record(&checkout.Deed{
+		MerchantID: s.inv.MerchantID, Live: s.inv.Live, By: s.by, Area: checkout.AreaInvoice, Kind: e.Type, Object: s.inv.ID, Name: s.inv.Number, Details: e.Data,
+	})
 }

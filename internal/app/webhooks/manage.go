@@ -64,7 +64,10 @@ func (h *Hooks) Create(ctx context.Context, sc Scope, in NewEndpoint, o *Once) (
 		secret := newSecret(h.Random)
 		e.Secrets = []checkout.EndpointSecret{{Sealed: h.Box.Seal([]byte(secret), secretPlace(e.ID))}}
 		issued = Issued{Endpoint: e, Secret: secret}
-		return issued, tx.InsertEndpoint(&e)
+		if err := tx.InsertEndpoint(&e); err != nil {
+			return nil, err
+		}
+		return issued, recordEndpoint(ctx, tx, &e, "webhook.added", "endpoint_added")
 	})
 	return issued, replay, err
 }
@@ -112,6 +115,9 @@ func (h *Hooks) Delete(ctx context.Context, sc Scope, id string) error {
 		if err != nil {
 			return err
 		}
+		if err := recordEndpoint(ctx, tx, e, "webhook.removed", "endpoint_removed"); err != nil {
+			return err
+		}
 		return tx.DeleteEndpoint(e)
 	})
 }
@@ -140,7 +146,10 @@ func (h *Hooks) Rotate(ctx context.Context, sc Scope, id string, overlap time.Du
 		}
 		e.Secrets = secrets
 		issued = Issued{Endpoint: *e, Secret: secret}
-		return issued, tx.SaveEndpointSecrets(e.ID, secrets)
+		if err := tx.SaveEndpointSecrets(e.ID, secrets); err != nil {
+			return nil, err
+		}
+		return issued, recordEndpoint(ctx, tx, e, "webhook.rotated", "endpoint_rotated")
 	})
 	return issued, replay, err
 }
@@ -196,6 +205,9 @@ func (h *Hooks) Enable(ctx context.Context, sc Scope, id string, o *Once) (check
 		}
 		if !got.DisabledAt.IsZero() {
 			if err := tx.EnableEndpoint(got); err != nil {
+				return nil, err
+			}
+			if err := recordEndpoint(ctx, tx, got, "webhook.enabled", ""); err != nil {
 				return nil, err
 			}
 			got.DisabledAt, got.DisabledWhy, got.FailingSince = time.Time{}, "", time.Time{}
