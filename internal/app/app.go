@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"dargah/internal/app/pages"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
+	"dargah/internal/app/settlement"
 	"dargah/internal/app/webhooks"
 	"dargah/internal/app/worker"
 	"dargah/internal/db"
@@ -77,11 +79,12 @@ type Options struct {
 
 // App is a whole house, ready to serve.
 type App struct {
-	Server   *server.Server
-	Engine   *payments.Engine
-	Access   *access.Access
-	Webhooks *webhooks.Hooks
-	Mail     *mail.Room
+	Server     *server.Server
+	Engine     *payments.Engine
+	Access     *access.Access
+	Webhooks   *webhooks.Hooks
+	Mail       *mail.Room
+	Settlement *settlement.Room
 
 	cfg    Config
 	db     *db.DB
@@ -192,9 +195,11 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 	}
 	pages.Mount(srv, a.Engine, cfg.BaseURL, o.Now)
 	api.Mount(srv.Echo, api.Options{Engine: a.Engine, Webhooks: a.Webhooks, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log})
+	a.Settlement = settlement.New(a.db, rand.Reader)
 	admin.Mount(admin.Options{
 		Server: srv, Engine: a.Engine, Access: a.Access, Webhooks: a.Webhooks, Mail: a.Mail, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
-		Sign: func(message []byte) ([]byte, []byte) { return a.Engine.Box.Sign(evidence.Domain, message) },
+		Sign:       func(message []byte) ([]byte, []byte) { return a.Engine.Box.Sign(evidence.Domain, message) },
+		Settlement: a.Settlement,
 	})
 	mountSimulator(srv, sim)
 	return srv, nil

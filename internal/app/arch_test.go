@@ -21,7 +21,7 @@ var rooms = map[string][]string{
 	"internal/app": {
 		"internal/app/pages", "internal/app/api", "internal/app/admin", "internal/app/webhooks", "internal/app/payments", "internal/app/worker",
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
-		"internal/app/mail", "internal/app/metrics", "internal/app/evidence",
+		"internal/app/mail", "internal/app/metrics", "internal/app/evidence", "internal/app/settlement",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
 		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
 	},
@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
 	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/wire", "internal/app/server", "internal/app/crash"},
 
-	"internal/app/admin": {"internal/app/evidence", "internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/sheet", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
+	"internal/app/admin": {"internal/app/evidence", "internal/app/settlement", "internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/sheet", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
 	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":        {"internal/db", "internal/app/crash"},
@@ -40,16 +40,17 @@ var rooms = map[string][]string{
 	"internal/app/metrics":       {"internal/gateways"},
 	"internal/app/server":        {"web/templates", "web/static"},
 
-	"internal/db":            {"internal/app/crash"},
-	"internal/db/dbtest":     {"internal/db", "internal/app/checkout"},
-	"internal/db/migrations": {},
-	"web/templates":          {"web/static"},
-	"web/static":             {},
-	"internal/app/wire":      {},
-	"internal/app/evidence":  {},
-	"internal/app/mutants":   {}, // a tool: nobody imports it
-	"docs/example-shop":      {}, // a shop to copy: it knows us by the API alone
-	"internal/app/seeds":     {}, // a tool: nobody imports it
+	"internal/db":             {"internal/app/crash"},
+	"internal/db/dbtest":      {"internal/db", "internal/app/checkout"},
+	"internal/db/migrations":  {},
+	"web/templates":           {"web/static"},
+	"web/static":              {},
+	"internal/app/wire":       {},
+	"internal/app/evidence":   {},
+	"internal/app/settlement": {"internal/db", "internal/gateways", "internal/app/sheet"},
+	"internal/app/mutants":    {}, // a tool: nobody imports it
+	"docs/example-shop":       {}, // a shop to copy: it knows us by the API alone
+	"internal/app/seeds":      {}, // a tool: nobody imports it
 
 	"internal/gateways":              {"internal/app/crash"},
 	"internal/gateways/gatewaystest": {"internal/gateways"},

@@ -16,6 +16,7 @@ func adminStock(tx *db.Tx, s *stock) error {
 		tx.InsertLogin(&checkout.Login{ID: "lgn_1", UserID: s.user.ID, MerchantID: pottery, Live: true, CreatedAt: moneyTime, SeenAt: moneyTime, FreshAt: moneyTime}),
 		tx.InsertMembership(checkout.Membership{UserID: s.user.ID, MerchantID: pottery, Role: "owner"}),
 		tx.ReplaceRecoveryCodes(s.user.ID, []string{"code"}),
+		tx.InsertSettlement(stockSettlement(s, "stl_1")), tx.InsertSettlementFile("stl_1", 0, "eA=="),
 		tx.InsertNote(db.Note{ID: "nte_1", InvoiceID: s.inv.ID, UserID: s.user.ID, Body: "x", CreatedAt: moneyTime}),
 	)
 }
@@ -25,7 +26,29 @@ func adminStock(tx *db.Tx, s *stock) error {
 func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 	one := func(_ any, err error) error { return err }
 	user := s.user.ID
+	lines := []checkout.SettledLine{{Kind: checkout.SettledHere, Line: 1, Ours: 5}, {Kind: checkout.SettledAmount, Line: 2, Theirs: 4, Ours: 5}}
 	all := map[string]func(tx *db.Tx) error{
+		"InsertSettlement":     func(tx *db.Tx) error { return tx.InsertSettlement(stockSettlement(s, "stl_2")) },
+		"InsertSettlementFile": func(tx *db.Tx) error { return tx.InsertSettlementFile("stl_1", 1, "eA==") },
+		"SettlementFile":       func(tx *db.Tx) error { return tx.SettlementFile("stl_1", func(string) error { return nil }) },
+		"Settlement":           func(tx *db.Tx) error { return one(tx.Settlement(pottery, true, "stl_1")) },
+		"AnySettlement":        func(tx *db.Tx) error { return one(tx.AnySettlement("stl_1")) },
+		"SettlementOfFile":     func(tx *db.Tx) error { return one(tx.SettlementOfFile(pottery, true, "hash")) },
+		"Settlements":          func(tx *db.Tx) error { return one(tx.Settlements(pottery, true, "stl_9", 9)) },
+		"ClaimSettlement":      func(tx *db.Tx) error { return one(tx.ClaimSettlement("stl_1", moneyTime)) },
+		"ReleaseSettlement":    func(tx *db.Tx) error { return tx.ReleaseSettlement("stl_1") },
+		"DeleteSettledLines":   func(tx *db.Tx) error { return tx.DeleteSettledLines("stl_1") },
+		"InsertSettledLines":   func(tx *db.Tx) error { return tx.InsertSettledLines("stl_1", lines) },
+		"SettledLines":         func(tx *db.Tx) error { return one(tx.SettledLines("stl_1", checkout.SettledHere, 0, 9)) },
+		"FinishSettlement":     func(tx *db.Tx) error { return tx.FinishSettlement(stockSettlement(s, "stl_1")) },
+		"SettlementColumns":    func(tx *db.Tx) error { return one(tx.SettlementColumns(pottery, true, "ghesta")) },
+		"DropDrafts":           func(tx *db.Tx) error { return tx.DropDrafts(pottery, true, tx.Now().Add(time.Hour)) },
+		"PaidThrough": func(tx *db.Tx) error {
+			return tx.PaidThrough(pottery, true, "ghesta", moneyTime, moneyTime.Add(time.Hour), 9, func(checkout.PaidThrough) error { return nil })
+		},
+		"PaidBy": func(tx *db.Tx) error {
+			return tx.PaidBy(pottery, true, "ghesta", "1001", func(checkout.PaidThrough) error { return nil })
+		},
 		"InsertLogin": func(tx *db.Tx) error {
 			return tx.InsertLogin(&checkout.Login{ID: "lgn_2", UserID: user, CreatedAt: moneyTime, SeenAt: moneyTime, FreshAt: moneyTime})
 		},
@@ -114,4 +137,10 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		all["InvoiceTotals, "+name] = func(tx *db.Tx) error { return one(tx.InvoiceTotals(q)) }
 	}
 	return all
+}
+
+func stockSettlement(s *stock, id string) *checkout.Settlement {
+	return &checkout.Settlement{
+		ID: id, MerchantID: pottery, Live: true, Gateway: "ghesta", FileName: "f", FileHash: "hash", UserID: s.user.ID, From: moneyTime, To: moneyTime.Add(time.Hour), CreatedAt: moneyTime,
+	}
 }

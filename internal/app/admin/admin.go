@@ -20,6 +20,7 @@ import (
 	"dargah/internal/app/mail"
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
+	"dargah/internal/app/settlement"
 	"dargah/internal/app/webhooks"
 	"dargah/internal/db"
 )
@@ -39,10 +40,12 @@ type Options struct {
 	DB       Store
 	Sessions scs.CtxStore
 	// Sign signs an evidence file with the installation's key.
-	Sign    evidence.Sign
-	BaseURL string // public origin without a trailing slash
-	Now     func() time.Time
-	Log     *slog.Logger
+	Sign evidence.Sign
+	// Settlement holds gateways' files against the books.
+	Settlement *settlement.Room
+	BaseURL    string // public origin without a trailing slash
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Admin is the room.

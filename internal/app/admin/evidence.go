@@ -21,13 +21,14 @@ import (
 
 const evidencePath = listPath + "/:id/evidence"
 
+// evidenceRoutes are what goes to a bank or a gateway, and what comes from one.
 func evidenceRoutes() []Route {
-	return []Route{
+	return append([]Route{
 		{Method: http.MethodGet, Path: evidencePath, Right: access.See, handle: (*Admin).evidencePage},
 		{Method: http.MethodGet, Path: evidencePath + "/file.json", Right: access.See, handle: (*Admin).evidenceFile},
 		// Whoever was handed a file asks here whether its key is ours.
 		{Method: http.MethodGet, Path: home + "/evidence-key", Right: access.None, open: (*Admin).evidenceKey},
-	}
+	}, settleRoutes()...)
 }
 
 // How much of an invoice's history there can be: attempts and asks are bounded, so this is never met.

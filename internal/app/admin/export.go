@@ -2,15 +2,12 @@ package admin
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/xuri/excelize/v2"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
@@ -129,81 +126,30 @@ func (a *Admin) file(c echo.Context, v *visit, f filter, ending, kind string) er
 	return nil
 }
 
-// exportCSV streams the list with a byte order mark, by which Excel knows that it is UTF-8.
+// lines are the list with its heading.
+func (a *Admin) lines(c echo.Context, v *visit, f filter) func(write func([]any) error) error {
+	return func(write func([]any) error) error {
+		if err := write(v.heading()); err != nil {
+			return err
+		}
+		return a.each(c.Request().Context(), v, f, write)
+	}
+}
+
 func (a *Admin) exportCSV(c echo.Context, v *visit) error {
 	f := readFilter(v.query, a.Now())
 	if err := a.file(c, v, f, ".csv", "text/csv; charset=utf-8"); err != nil {
 		return err
 	}
-	c.Response().WriteHeader(http.StatusOK)
-	if c.Request().Method == http.MethodHead {
-		return nil
-	}
-	if _, err := io.WriteString(c.Response(), "\ufeff"); err != nil {
-		return nil // the browser has gone
-	}
-	out := csv.NewWriter(c.Response())
-	out.UseCRLF = true
-	write := func(line []any) error {
-		text := make([]string, len(line))
-		for i, cell := range line {
-			switch x := cell.(type) {
-			case int64:
-				text[i] = strconv.FormatInt(x, 10)
-			case string:
-				text[i] = safe(x)
-			}
-		}
-		return out.Write(text)
-	}
-	err := write(v.heading())
-	if err == nil {
-		err = a.each(c.Request().Context(), v, f, write)
-	}
-	out.Flush()
-	return a.cutOff(c, errors.Join(err, out.Error()))
+	return a.sendCSV(c, a.lines(c, v, f))
 }
 
-// exportXLSX writes the list as a sheet that opens from right to left. Rows go through the library's
-// stream; what a name looks like is always text.
 func (a *Admin) exportXLSX(c echo.Context, v *visit) error {
 	f := readFilter(v.query, a.Now())
 	if err := a.file(c, v, f, ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"); err != nil {
 		return err
 	}
-	book := excelize.NewFile()
-	defer func() { _ = book.Close() }() // removes the stream's own scratch file
-	const sheet = "Sheet1"
-	rtl := v.l == i18n.FA
-	if err := book.SetSheetView(sheet, 0, &excelize.ViewOptions{RightToLeft: &rtl}); err != nil {
-		return err
-	}
-	stream, err := book.NewStreamWriter(sheet)
-	if err != nil {
-		return err
-	}
-	if err := stream.SetColWidth(1, len(columns), 18); err != nil {
-		return err
-	}
-	row := 0
-	write := func(line []any) error {
-		row++
-		for i, cell := range line {
-			if text, ok := cell.(string); ok {
-				line[i] = safe(text)
-			}
-		}
-		return stream.SetRow("A"+strconv.Itoa(row), line)
-	}
-	if err := errors.Join(write(v.heading()), a.each(c.Request().Context(), v, f, write), stream.Flush()); err != nil {
-		c.Response().Header().Del(echo.HeaderContentDisposition)
-		return err
-	}
-	c.Response().WriteHeader(http.StatusOK)
-	if c.Request().Method == http.MethodHead {
-		return nil
-	}
-	return a.cutOff(c, book.Write(c.Response()))
+	return a.sendXLSX(c, v, len(columns), a.lines(c, v, f))
 }
 
 // cutOff ends a file that could not be finished: the connection is broken off, so that nobody takes

@@ -140,6 +140,11 @@ func (a *Admin) place(tx *db.Tx, c echo.Context, r Route, v *visit) error {
 			return err
 		}
 	}
+	if strings.HasPrefix(r.Path, settlePath+"/:") {
+		if err := placeSettlement(tx, c, v); err != nil {
+			return err
+		}
+	}
 	if strings.HasPrefix(r.Path, hookPath) {
 		if err := placeEndpoint(tx, c, r, v); err != nil {
 			return err

@@ -100,6 +100,9 @@ func fill(t *testing.T, _ *house, s *shop, path string) string {
 	if strings.Contains(path, ":run") {
 		path = strings.ReplaceAll(path, ":run", s.run().ID)
 	}
+	if strings.Contains(path, ":settlement") {
+		path = strings.Replace(path, ":settlement", s.settlement(), 1)
+	}
 	if strings.Contains(path, ":") {
 		t.Errorf("%s names something that this test does not know", path)
 	}

@@ -57,6 +57,14 @@ func desks(d *demo) []desk {
 			invoiceOf(d, "MP-1208")(t, b)
 			b.goTo(b.address() + "/evidence")
 		}},
+		{name: "settlements", path: "/admin/settlements"},
+		{name: "settlement-columns", path: "/admin/settlements", show: func(_ *testing.T, b *tab) { b.giveSettlement() }},
+		{name: "settlement", path: "/admin/settlements", show: func(_ *testing.T, b *tab) {
+			b.giveSettlement()
+			b.press("#unit")
+			b.submit(".ask button")
+			b.goTo(b.address() + "?list=there")
+		}},
 		{name: "settings", path: "/admin/settings"},
 		{name: "gateways", path: "/admin/settings/gateways"},
 		{name: "keys", path: "/admin/settings/keys"},
@@ -97,6 +105,20 @@ func desks(d *demo) []desk {
 			b.submit("form[action$='/password'] button")
 		}},
 	}
+}
+
+// giveSettlement uploads a gateway's file of today whose columns nobody has named yet.
+func (b *tab) giveSettlement() {
+	b.t.Helper()
+	ask[any](b, `(() => {
+		const day = new Intl.DateTimeFormat('en-CA', {timeZone: 'Asia/Tehran'}).format(new Date());
+		for (const id of ['from', 'to']) document.getElementById(id).value = day;
+		const text = 'کد پیگیری,مبلغ تراکنش ' + Math.random() + ',تاریخ\n98120345,1500000,1405/09/07\n98120346,2500000,1405/09/07\n98120346,2500000,1405/09/07\n,4000000,\n';
+		const files = new DataTransfer();
+		files.items.add(new File([text], 'settlement-1405-09.csv', {type: 'text/csv'}));
+		document.getElementById('file').files = files.files;
+	})()`)
+	b.submit(".ask button")
 }
 
 // addHook fills in the form of a new webhook endpoint, and proves who one is when it asks.

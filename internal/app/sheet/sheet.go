@@ -189,13 +189,18 @@ func readCSV(text string, line func(int, []string) error) error {
 	}
 }
 
-// separator is whichever of the usual ones stands most often in the first line.
+// separator is whichever of the usual ones stands most often in the first line that has any: above the
+// names of the columns there may be a title.
 func separator(text string) rune {
-	head, _, _ := strings.Cut(text[:min(len(text), 8<<10)], "\n")
 	best, most := ',', 0
-	for _, c := range []rune{',', ';', '\t', '|'} {
-		if n := strings.Count(head, string(c)); n > most {
-			best, most = c, n
+	for head := range strings.Lines(text[:min(len(text), 8<<10)]) {
+		for _, c := range []rune{',', ';', '\t', '|'} {
+			if n := strings.Count(head, string(c)); n > most {
+				best, most = c, n
+			}
+		}
+		if most > 0 {
+			break
 		}
 	}
 	return best
