@@ -101,7 +101,7 @@ func fill(t *testing.T, _ *house, s *shop, path string) string {
 		path = strings.ReplaceAll(path, ":run", s.run().ID)
 	}
 	if strings.Contains(path, ":settlement") {
-		path = strings.Replace(path, ":settlement", s.settlement(), 1)
+		path = strings.ReplaceAll(path, ":settlement", s.settlement())
 	}
 	if strings.Contains(path, ":") {
 		t.Errorf("%s names something that this test does not know", path)
