@@ -26,10 +26,7 @@ func (b *Box) MAC(domain string, parts ...[]byte) []byte {
 
 // CheckMAC reports, in constant time, whether any key of the box made this MAC.
 func (b *Box) CheckMAC(domain string, mac []byte, parts ...[]byte) bool {
-	made := func() bool {
-		return slices.ContainsFunc(b.keys(), func(k key) bool { return hmac.Equal(mac, k.mac(forMAC+domain, parts...)) })
-	}
-	return made() || b.renewed() && made()
+	return b.byAny(func(k key) bool { return hmac.Equal(mac, k.mac(forMAC+domain, parts...)) })
 }
 
 // Token returns an unguessable address: the random bytes and a MAC that says they are ours.
@@ -49,13 +46,16 @@ func (b *Box) CheckToken(domain, s string) bool {
 	if err != nil || len(raw) != tokenBytes { // the decoder skips line breaks, which shortens raw
 		return false
 	}
-	made := func() bool {
-		return slices.ContainsFunc(b.keys(), func(k key) bool {
-			want := k.token(domain, [tokenRandom]byte(raw))
-			return subtle.ConstantTimeCompare(raw, want[:]) == 1
-		})
-	}
-	return made() || b.renewed() && made()
+	return b.byAny(func(k key) bool {
+		want := k.token(domain, [tokenRandom]byte(raw))
+		return subtle.ConstantTimeCompare(raw, want[:]) == 1
+	})
+}
+
+// byAny says that a key of the box made it; a key that came meanwhile counts.
+func (b *Box) byAny(made func(key) bool) bool {
+	ring := b.ring.Load()
+	return slices.ContainsFunc(*ring, made) || b.renewed(ring, true) && slices.ContainsFunc(b.keys(), made)
 }
 
 func (k key) token(domain string, random [tokenRandom]byte) [tokenBytes]byte {

@@ -56,14 +56,19 @@ func (b *Box) renew() (bool, error) {
 	return true, nil
 }
 
-// renewed reads the keys again, if that was not just done, and reports whether there is a new one.
-func (b *Box) renewed() bool {
+// renewed reports whether there is another ring of keys than the one that was tried in vain: another
+// caller may have read it meanwhile, or it is read now. What strangers hand us makes nobody read more
+// than once in renewEvery; what we stored ourselves is worth a look each time.
+func (b *Box) renewed(tried *[]key, stranger bool) bool {
 	if b.again.read == nil {
 		return false
 	}
 	b.again.mu.Lock()
 	defer b.again.mu.Unlock()
-	if time.Since(b.again.last) < renewEvery {
+	if b.ring.Load() != tried {
+		return true
+	}
+	if stranger && time.Since(b.again.last) < renewEvery {
 		return false
 	}
 	changed, err := b.renew()

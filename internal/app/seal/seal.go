@@ -132,8 +132,9 @@ func (b *Box) Open(sealed, aad string) ([]byte, error) {
 	if err != nil {
 		return nil, ErrBroken
 	}
-	plain, err := open(b.keys(), id, raw, aad)
-	if errors.Is(err, ErrUnknownKey) && b.renewed() {
+	ring := b.ring.Load()
+	plain, err := open(*ring, id, raw, aad)
+	if errors.Is(err, ErrUnknownKey) && b.renewed(ring, false) {
 		plain, err = open(b.keys(), id, raw, aad)
 	}
 	return plain, err
