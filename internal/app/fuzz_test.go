@@ -17,7 +17,7 @@ import (
 func FuzzLoad(f *testing.F) {
 	variables := app.Variables()
 	for i := range variables {
-		for _, seed := range []string{"https://pay.example.ir", "http://127.0.0.1:8080/", "http://evil.tld", "https://a:canarysecret@b", "127.0.0.1:8080", ":0", "10.0.0.0/8,fd00::/8", "1.2.3.4", "20s", "-1s", "postgres://u:canarysecret@h/db", "sqlite:/x", "sqlite:", "debug", "json", "smtp://u:canarysecret@h:587", "canarysecret", "a@b.c", "\x00", " "} {
+		for _, seed := range []string{"https://pay.example.ir", "http://127.0.0.1:8080/", "http://evil.tld", "https://a:canarysecret@b", "127.0.0.1:8080", ":0", "10.0.0.0/8,fd00::/8", "1.2.3.4", "20s", "-1s", "postgres://u:canarysecret@h/db", "sqlite:/x", "sqlite:", "debug", "json", "smtp://u:canarysecret@h:587", "canarysecret", "a@b.c", "\x00", " ", "pay.example.ir, shop.example.ir"} {
 			f.Add(uint8(i), seed)
 		}
 	}
@@ -45,8 +45,13 @@ func FuzzLoad(f *testing.F) {
 				t.Fatalf("%q became the origin %q: %v", value, c.BaseURL, err)
 			}
 		}
-		if c.GatewayTimeout < time.Second || c.AttemptTTL < time.Second || c.DatabaseURL == "" || c.TLSDomains != nil || c.TLSEmail != "" || c.ACMEURL != "" {
+		if c.GatewayTimeout < time.Second || c.AttemptTTL < time.Second || c.DatabaseURL == "" || c.TLSEmail != "" || c.ACMEURL != "" {
 			t.Fatalf("%s=%q: %+v", v.Name, value, c)
+		}
+		for _, name := range c.TLSDomains { // no certificate authority knows an address or a bare word
+			if _, err := netip.ParseAddr(name); err == nil || !strings.Contains(strings.Trim(name, "."), ".") || strings.ToLower(name) != name || url.PathEscape(name) != name {
+				t.Fatalf("%s=%q: %q", v.Name, value, name)
+			}
 		}
 		for _, list := range [][]netip.Prefix{c.TrustedProxies, c.WebhookAllow} {
 			for _, p := range list {

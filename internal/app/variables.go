@@ -168,7 +168,7 @@ func setPrefixes(field func(*Config) *[]netip.Prefix) func(*Config, string) erro
 func setDomains(c *Config, value string) error {
 	for part := range strings.SplitSeq(value, ",") {
 		part = strings.TrimSpace(part)
-		if part == "" || strings.ContainsAny(part, "/:@ *") {
+		if !gateways.HostName(part) {
 			return errors.New("domain names separated by commas, such as pay.example.ir")
 		}
 		c.TLSDomains = append(c.TLSDomains, part)

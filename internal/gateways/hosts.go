@@ -16,9 +16,9 @@ const (
 // and net/url read differently is outside: @ ? # \ spaces, control characters, non-ASCII.
 func plainURL(s string) bool { return only(s, "._~:/%+=,;!$*[]-") }
 
-// hostName says that s is a name of two labels and more, in small letters; the last begins with one, so
+// HostName says that s is a name of two labels and more, in small letters; the last begins with one, so
 // that no address is a name.
-func hostName(s string) bool {
+func HostName(s string) bool {
 	labels, last := 0, ""
 	for label := range strings.SplitSeq(s, ".") {
 		if len(label) > maxLabel || !only(label, "-") || lower(label) != label || label[0] == '-' || label[len(label)-1] == '-' {
@@ -87,7 +87,7 @@ func hostListed(host, names string) bool {
 		if host == name {
 			return true
 		}
-		if hostName(host) && hostName(name) && strings.HasSuffix(host, "."+name) {
+		if HostName(host) && HostName(name) && strings.HasSuffix(host, "."+name) {
 			return true
 		}
 	}

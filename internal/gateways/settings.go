@@ -110,7 +110,7 @@ func CheckHosts(s Settings, key string, loopback bool) error {
 			}
 			continue
 		}
-		if len(name) > 253 || !hostName(name) {
+		if len(name) > 253 || !HostName(name) {
 			return &SettingError{Key: key, Expected: "host names separated by commas, without ports, such as gardeshpay.ir"}
 		}
 	}

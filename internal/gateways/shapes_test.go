@@ -15,7 +15,7 @@ func TestShapes(t *testing.T) {
 		pattern *regexp.Regexp
 		is      func(string) bool
 	}{
-		{"host name", regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), hostName},
+		{"host name", regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`), HostName},
 		{"plain address", regexp.MustCompile(`^[A-Za-z0-9._~:/%+=,;!$*\[\]-]+$`), plainURL},
 		{"reference", regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`), func(s string) bool { return unreserved(s, maxReference) }},
 		{"token", regexp.MustCompile(`^[A-Za-z0-9._~-]{1,256}$`), func(s string) bool { return unreserved(s, maxToken) }},
