@@ -107,7 +107,7 @@ func TestOpen_Older(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := func(o db.Options) db.Options {
-			return o.WithMigration("00009_next.sql", "-- +goose Up\nCREATE TABLE next (id BIGINT);\n")
+			return o.WithMigration("00999_next.sql", "-- +goose Up\nCREATE TABLE next (id BIGINT);\n")
 		}
 		for _, opts := range []db.Options{{URL: url}, {URL: url, CreateIfEmpty: true}} {
 			if err := tryOpen(next(opts)); !errors.Is(err, db.ErrSchemaOld) {
@@ -126,7 +126,7 @@ func TestMigrate_Interrupted(t *testing.T) {
 	dbtest.URLs(t, func(t *testing.T, fresh func(testing.TB) string) {
 		url := fresh(t)
 		broken := "-- +goose Up\nCREATE TABLE half (id BIGINT);\nCREATE TABLE merchants (id BIGINT);\n"
-		if err := tryOpen(db.Options{URL: url, Migrate: true}.WithMigration("00009_broken.sql", broken)); err == nil {
+		if err := tryOpen(db.Options{URL: url, Migrate: true}.WithMigration("00999_broken.sql", broken)); err == nil {
 			t.Fatal("a broken migration went through")
 		}
 		d := dbtest.Open(t, db.Options{URL: url})
