@@ -273,22 +273,25 @@ func (s *store) Update(ctx context.Context, fn func(*db.Tx) error) error {
 type undone struct{ error }
 
 func (w *world) commit(a *actor, f fate, commit func() error, fn func(*db.Tx) error) error {
-	rolledBack := func() {
-		_ = w.store.Update(context.Background(), func(tx *db.Tx) error { return undone{fn(tx)} })
+	rolledBack := func() (said error) {
+		_ = w.store.Update(context.Background(), func(tx *db.Tx) error {
+			said = fn(tx)
+			return undone{said}
+		})
+		return said
 	}
 	switch f {
 	case notWritten:
 		return errAway
 	case diesWithin:
-		rolledBack()
+		_ = rolledBack()
 		w.gone(a.proc)
 	case unsureLost:
-		rolledBack()
+		_ = rolledBack()
 		return db.ErrOutcomeUnknown
 	}
 	if w.sabotage.loses() {
-		rolledBack()
-		return nil
+		return rolledBack() // nobody is told that what he refused is stored
 	}
 	err := commit()
 	w.dirty, w.wrote = true, true
