@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -103,10 +104,12 @@ func (tx *Tx) alarm(d *checkout.Deed) error {
 	l.Facts.By = d.By.ID
 	if d.By.Kind == "user" {
 		u, err := tx.User(d.By.ID)
-		if err != nil {
+		if err != nil && !errors.Is(err, checkout.NotFound) {
 			return err
 		}
-		l.Facts.By = u.Email
+		if err == nil { // of a login that is not here the letter tells the id
+			l.Facts.By = u.Email
+		}
 	}
 	for _, email := range order {
 		one := l

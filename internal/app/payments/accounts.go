@@ -168,7 +168,7 @@ func (e *Engine) SetAccount(ctx context.Context, sc Scope, name string, values m
 		if err := tx.SaveGatewayAccount(row); err != nil {
 			return err
 		}
-		return recordAccount(tx, row, changedSettings(g, secret, before, acc.settings, values), by)
+		return e.recordAccount(tx, row, changedSettings(g, secret, before, acc.settings, values), by)
 	})
 }
 
@@ -189,11 +189,12 @@ func changedSettings(g gateways.Gateway, secret map[string]bool, before, after, 
 	return list
 }
 
-func recordAccount(tx *db.Tx, row *checkout.GatewayAccount, changes []checkout.Change, by checkout.Actor) error {
+func (e *Engine) recordAccount(tx *db.Tx, row *checkout.GatewayAccount, changes []checkout.Change, by checkout.Actor) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	d := checkout.Deed{
+		ID:         checkout.NewID(checkout.PrefixDeed, tx.Now(), e.Random),
 		MerchantID: row.MerchantID, Live: row.Live, By: by, Area: checkout.AreaGateway, Kind: "gateway.changed", Object: row.ID, Name: row.Gateway, Changes: changes,
 	}
 	if row.Live { // no money goes by an account of test mode

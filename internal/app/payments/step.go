@@ -121,6 +121,7 @@ func (s *step) record() error {
 	}
 	e := &s.events[0]
 	return s.tx.Record(&checkout.Deed{
+		ID:         checkout.NewID(checkout.PrefixDeed, s.tx.Now(), s.engine.Random),
 		MerchantID: s.inv.MerchantID, Live: s.inv.Live, By: s.by, Area: checkout.AreaInvoice, Kind: e.Type, Object: s.inv.ID, Name: s.inv.Number, Details: e.Data,
 	})
 }
