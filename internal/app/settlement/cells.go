@@ -116,8 +116,7 @@ func (c Columns) line(n int, heading, cells []string) (Line, bool) {
 // Number is a reference as it is compared: in Latin digits, without blanks, without the apostrophe by
 // which a sheet says that it is text, and not in the way in which a sheet shortens long numbers.
 func Number(s string) string {
-	s = strings.TrimLeft(i18n.FoldDigits(strings.TrimSpace(s)), "'’=\"")
-	s = strings.Trim(strings.Join(strings.Fields(s), ""), "\"")
+	s = strings.Trim(strings.Join(strings.Fields(i18n.FoldDigits(s)), ""), "'’=\"")
 	if strings.ContainsAny(s, ".eE") {
 		if whole, ok := whole(s); ok {
 			s = whole
