@@ -173,7 +173,7 @@ func TestF36_MigrationKilled(t *testing.T) {
 			if try == 100 {
 				t.Fatal("it never gets through")
 			}
-			if migrateAndKill(t, url, time.Duration(4*try+rand.IntN(8))*time.Millisecond) {
+			if migrateAndKill(t, url, time.Duration(4*try+try*try/8+rand.IntN(8))*time.Millisecond) {
 				killed++
 			}
 			version := versionOf(t, url)
