@@ -191,6 +191,7 @@ type Checkout struct {
 	Actions   []Action
 	Notes     []string
 	Contact   *Contact
+	Money     string // the address where one asks what became of the money, "" when nobody left
 }
 
 // Receipt is the page of a paid invoice.

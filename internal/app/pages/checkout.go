@@ -34,6 +34,7 @@ func (v *view) checkout(state string) templates.Checkout {
 	default:
 		v.open(&out, state)
 	}
+	out.Money = v.moneyAction()
 	return out
 }
 

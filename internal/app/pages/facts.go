@@ -60,13 +60,16 @@ func (v *view) unclaimed() []templates.Unclaimed {
 		if a.Status != checkout.AttemptUnclaimed {
 			continue
 		}
-		text := v.l.T("unclaimed.bank", "why", v.unclaimedWhy(a))
-		if a.Gateway == ghesta {
-			text = v.l.T("unclaimed.ghesta", "why", v.unclaimedWhy(a))
-		}
-		list = append(list, templates.Unclaimed{Text: text, Facts: v.facts(a, true)})
+		list = append(list, templates.Unclaimed{Text: v.unclaimedText(a), Facts: v.facts(a, true)})
 	}
 	return list
+}
+
+func (v *view) unclaimedText(a *checkout.Attempt) string {
+	if a.Gateway == ghesta {
+		return v.l.T("unclaimed.ghesta", "why", v.unclaimedWhy(a))
+	}
+	return v.l.T("unclaimed.bank", "why", v.unclaimedWhy(a))
 }
 
 func (v *view) unclaimedWhy(a *checkout.Attempt) string {

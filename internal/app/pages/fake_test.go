@@ -32,6 +32,17 @@ type fake struct {
 	stopped  bool
 	open     payments.OpenPage
 	presses  []payments.PagePress
+	// statement is what is known of who names the right things, and questions what was asked.
+	statement []payments.Statement
+	questions []payments.StatementInput
+}
+
+func (f *fake) Statement(_ context.Context, in payments.StatementInput) ([]payments.Statement, error) {
+	f.questions = append(f.questions, in)
+	if f.statement == nil {
+		return nil, checkout.Fail(checkout.NotFound, "error.not_found")
+	}
+	return f.statement, nil
 }
 
 func (f *fake) Page(_ context.Context, token string) (payments.Page, error) {
@@ -180,11 +191,16 @@ func paid(gateway string) payments.Page {
 // serve mounts the pages over an engine.
 func serve(t testing.TB, f *fake) *server.Server {
 	t.Helper()
-	s, err := server.New(server.Options{BaseURL: baseURL, Now: func() time.Time { return now }})
+	return serveAt(t, f, func() time.Time { return now })
+}
+
+func serveAt(t testing.TB, f *fake, at func() time.Time) *server.Server {
+	t.Helper()
+	s, err := server.New(server.Options{BaseURL: baseURL, Now: at})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages.Mount(s, f, baseURL, func() time.Time { return now })
+	pages.Mount(s, f, baseURL, at)
 	return s
 }
 

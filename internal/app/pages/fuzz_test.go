@@ -98,3 +98,27 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is pasted as a link or a number, what is looked for could be one of ours, or is "-" or nothing.
+func FuzzMoney(f *testing.F) {
+	for _, seed := range []string{"https://pay.meybodpottery.ir/i/" + linkToken + "?lang=en", linkToken, "/i/", "-", "", "۸۸۴۱ ۰۲۷", "0000", "x y", "\u202e/i/a/i/b", "6037991234567893"} {
+		f.Add(seed)
+	}
+	engine := &fake{page: payable()}
+	s := serve(f, engine)
+	ours := regexp.MustCompile(`^[A-Za-z0-9._~-]{0,128}$`)
+	f.Fuzz(func(t *testing.T, said string) {
+		engine.questions = nil
+		r := request(http.MethodPost, "/money", url.Values{"link": {said}, "number": {said}, "last4": {said}}.Encode())
+		r.RemoteAddr = "127.0.0.1:1"
+		w := do(s, r)
+		for _, q := range engine.questions {
+			if !ours.MatchString(q.Token) || !ours.MatchString(q.Number) || len(q.Number) > 64 {
+				t.Fatalf("the engine was asked %+q", q)
+			}
+		}
+		if w.Code != http.StatusNotFound && w.Code != http.StatusBadRequest && w.Code != http.StatusRequestEntityTooLarge && w.Code != http.StatusTooManyRequests {
+			t.Fatalf("status %d", w.Code)
+		}
+	})
+}

@@ -52,6 +52,9 @@ type Pages struct {
 	starts   *server.Limiter
 	presses  *server.Limiter
 	memory   memory
+
+	statements  Statements
+	asks, words *server.Limiter
 }
 
 // Mount hangs the customer's routes on the server. baseURL has no trailing slash; links and QR codes
@@ -62,11 +65,13 @@ func Mount(s *server.Server, engine interface {
 	PayPages
 	Returns
 	Reminded
+	Statements
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
 		payer: engine, links: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
+		statements: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), words: server.NewLimiter(asksPerWord, wordWindow),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -76,6 +81,7 @@ func Mount(s *server.Server, engine interface {
 	e.POST("/i/:token/pay", p.pay)
 	p.mountLinks(e)
 	p.mountStop(e)
+	p.mountStatements(e)
 	p.mountPayPages(e)
 	e.GET("/cb/gardeshpay/:token", p.gardeshpay)
 	e.POST("/cb/ghesta/:token", p.ghesta)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"sync"
 	"time"
@@ -46,6 +47,16 @@ func (l *Limiter) Allow(a netip.Addr, now time.Time) (bool, time.Duration) {
 	if err != nil {
 		return true, 0
 	}
+	return l.count(key, now)
+}
+
+// AllowWord counts one call about a word: a token, a number. The word itself is not kept.
+func (l *Limiter) AllowWord(word string, now time.Time) (bool, time.Duration) {
+	sum := sha256.Sum256([]byte(word))
+	return l.count(netip.PrefixFrom(netip.AddrFrom16([16]byte(sum[:16])), 128), now)
+}
+
+func (l *Limiter) count(key netip.Prefix, now time.Time) (bool, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.counts) >= maxCounted {
