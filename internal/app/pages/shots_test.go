@@ -39,6 +39,16 @@ func TestShots(t *testing.T) {
 			_, _, bodies["/"+s.name+"."+lang] = show(t, s, lang)
 		}
 	}
+	for _, lang := range []string{"fa", "en"} {
+		for _, s := range statements() {
+			if strings.Contains(s.name, os.Getenv("SHOTS_ONLY")) {
+				bodies["/"+s.name+"."+lang] = s.show(t, lang).Body.String()
+			}
+		}
+		if strings.Contains("statement-ask", os.Getenv("SHOTS_ONLY")) {
+			bodies["/statement-ask."+lang] = do(serve(t, &fake{}), request(http.MethodGet, "/money?lang="+lang, "")).Body.String()
+		}
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/static/", static.Handler())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,16 +17,11 @@ func told(whole bool, p payments.Page) []payments.Statement {
 	return []payments.Statement{{Page: p, Whole: whole}}
 }
 
-// What is said of the money in each state, in both languages; and a clock for Ghesta alone.
-func TestStatement_Golden(t *testing.T) {
+// statements are the scenes of the money's page; a clock stands where Ghesta promises one.
+func statements() []statementScene {
 	unclaimed := attempt("ghesta", checkout.AttemptUnclaimed)
 	unclaimed.UnclaimedWhy = "paid"
-	for _, tt := range []struct {
-		name, money string
-		whole       bool
-		page        payments.Page
-		clock       bool
-	}{
+	return []statementScene{
 		{"statement-paid", "paid", true, paid("gardeshpay"), false},
 		{"statement-checking-card", "checking", true, with(checkout.InvoiceProcessing, attempt("gardeshpay", checkout.AttemptVerifying)), false},
 		{"statement-checking-ghesta", "checking", true, with(checkout.InvoiceProcessing, attempt("ghesta", checkout.AttemptVerifying)), true},
@@ -34,10 +30,28 @@ func TestStatement_Golden(t *testing.T) {
 		{"statement-card-unknown", "unknown", true, with(checkout.InvoiceOpen, failed("gardeshpay", checkout.StageVerify, "7")), false},
 		{"statement-none", "", true, payable(), false},
 		{"statement-number", "returns", false, with(checkout.InvoiceOpen, failed("ghesta", checkout.StageVerify, "12")), true},
-	} {
+	}
+}
+
+type statementScene struct {
+	name, money string
+	whole       bool
+	page        payments.Page
+	clock       bool
+}
+
+// show asks by a number, as a customer does.
+func (s statementScene) show(t testing.TB, lang string) *httptest.ResponseRecorder {
+	t.Helper()
+	s.page.Invoice.Customer = checkout.Customer{Name: "نگار احمدی", Mobile: "09121234567", Email: "negar@example.com"}
+	return do(serve(t, &fake{statement: told(s.whole, s.page)}), request(http.MethodPost, "/money?lang="+lang, url.Values{"number": {"۸۸۴۱۰۲۷۳۶۵"}}.Encode()))
+}
+
+// What is said of the money in each state, in both languages; and a clock for Ghesta alone.
+func TestStatement_Golden(t *testing.T) {
+	for _, tt := range statements() {
 		for i, lang := range []string{"fa", "en"} {
-			tt.page.Invoice.Customer = checkout.Customer{Name: "نگار احمدی", Mobile: "09121234567", Email: "negar@example.com"}
-			w := do(serve(t, &fake{statement: told(tt.whole, tt.page)}), request(http.MethodPost, "/money?lang="+lang, url.Values{"number": {"۸۸۴۱۰۲۷۳۶۵"}}.Encode()))
+			w := tt.show(t, lang)
 			body := w.Body.String()
 			if w.Code != http.StatusOK || !strings.Contains(body, `data-state="statement"`) || tt.money != "" && !strings.Contains(body, `data-payment="`+tt.money+`"`) {
 				t.Errorf("%s %s: %d\n%s", tt.name, lang, w.Code, body)
