@@ -3,6 +3,7 @@ package pages
 import (
 	"strings"
 
+	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
 	"dargah/web/static"
 	"dargah/web/templates"
@@ -23,9 +24,12 @@ func (v *view) purpose() string {
 	if text == "" && len(inv.Items) > 0 {
 		text = i18n.CleanText(inv.Items[0].Title)
 	}
-	folded := i18n.FoldText(text)
-	for _, own := range append(strings.Fields(i18n.FoldText(inv.Customer.Name)), inv.Customer.Mobile, i18n.FoldText(inv.Customer.Email)) {
-		if len([]rune(own)) > 2 && strings.Contains(folded, own) {
+	who := []checkout.Customer{inv.Customer}
+	for i := range v.Attempts {
+		who = append(who, checkout.Customer{Name: v.Attempts[i].PayerName, Mobile: v.Attempts[i].PayerMobile})
+	}
+	for _, c := range who {
+		if names(text, c) {
 			text = ""
 		}
 	}
@@ -33,4 +37,27 @@ func (v *view) purpose() string {
 		return v.l.T("preview.invoice")
 	}
 	return text
+}
+
+// names reports whether a text holds any of a person's names, the mobile in whatever spelling, or the
+// e-mail address.
+func names(text string, c checkout.Customer) bool {
+	folded := i18n.FoldText(text)
+	for _, own := range append(strings.Fields(i18n.FoldText(c.Name)), i18n.FoldText(c.Email)) {
+		if len([]rune(own)) > 2 && strings.Contains(folded, own) {
+			return true
+		}
+	}
+	mobile := strings.TrimLeft(onlyDigits(c.Mobile), "0")
+	mobile = strings.TrimPrefix(mobile, "98")
+	return len(mobile) > 6 && strings.Contains(onlyDigits(text), mobile)
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, i18n.FoldDigits(s))
 }
