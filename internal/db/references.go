@@ -97,15 +97,6 @@ WHERE canonical = $1 AND gateway = $2 AND live = $3 AND verify_host = $4 AND bou
 		r.Canonical, r.Gateway, bit(r.Live), r.VerifyHost)
 }
 
-// maxHolders is how many attempts are looked at that hold one number at different gateways.
-const maxHolders = 4
-
-// ReferenceHolders lists who holds a reference at any gateway, in live and in test mode, live first.
-func (tx *Tx) ReferenceHolders(canonical string) ([]checkout.Reference, error) {
-	return tx.references(`SELECT `+referenceColumns+` FROM attempt_references
-WHERE canonical = $1 AND bound = 1 ORDER BY live DESC, gateway, verify_host LIMIT $2`, canonical, int64(maxHolders))
-}
-
 // Reference reads one reference of an attempt. checkout.NotFound when it never came.
 func (tx *Tx) Reference(attemptID, canonical string) (*checkout.Reference, error) {
 	return tx.reference(`SELECT `+referenceColumns+` FROM attempt_references WHERE attempt_id = $1 AND canonical = $2`, attemptID, canonical)

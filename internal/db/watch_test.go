@@ -161,7 +161,6 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"UnbindReference":      func(tx *db.Tx) error { q := *r; return tx.UnbindReference(&q) },
 		"YieldReference":       func(tx *db.Tx) error { return one(tx.YieldReference(r)) },
 		"ReferenceOwner":       func(tx *db.Tx) error { return one(tx.ReferenceOwner(r)) },
-		"ReferenceHolders":     func(tx *db.Tx) error { return one(tx.ReferenceHolders(r.Canonical)) },
 		"Reference":            func(tx *db.Tx) error { return one(tx.Reference(a.ID, r.Canonical)) },
 		"ReferencesOfAttempt":  func(tx *db.Tx) error { return one(tx.ReferencesOfAttempt(a.ID)) },
 		"OpenReferences":       func(tx *db.Tx) error { return one(tx.OpenReferences(inv.ID)) },

@@ -10,23 +10,18 @@ type Ask struct {
 	Notice                 *Verdict
 }
 
-// Statements is what is known of the payments that were meant, on one sheet to print.
-type Statements struct {
-	Sheet
-	Made string // when it was true
-	List []Statement
-	Back string // to ask again
-}
-
-// Statement is what is known of the payments to one shop.
+// Statement is what is known of the payments of a link, on one sheet to print.
 type Statement struct {
+	Sheet
+	Made    string // when it was true
 	Brand   Brand
 	Test    bool
-	Facts   []Fact // what it was for; none for who knows only a number
+	Facts   []Fact // what it was for
 	Entries []Entry
 	None    string // instead of entries
 	Contact *Contact
-	Home    string // the payment link; "" for who does not have it
+	Home    string // the payment link
+	Back    string // to ask again
 }
 
 // Entry is one payment: what became of it, and what to hold against a bank's message.

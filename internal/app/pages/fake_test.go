@@ -33,11 +33,11 @@ type fake struct {
 	open     payments.OpenPage
 	presses  []payments.PagePress
 	// statement is what is known of who names the right things, and questions what was asked.
-	statement []payments.Statement
+	statement *payments.Page
 	questions []payments.StatementInput
 }
 
-func (f *fake) Statement(_ context.Context, in payments.StatementInput) ([]payments.Statement, error) {
+func (f *fake) Statement(_ context.Context, in payments.StatementInput) (*payments.Page, error) {
 	f.questions = append(f.questions, in)
 	if f.statement == nil {
 		return nil, checkout.Fail(checkout.NotFound, "error.not_found")

@@ -53,8 +53,8 @@ type Pages struct {
 	presses  *server.Limiter
 	memory   memory
 
-	statements  Statements
-	asks, words *server.Limiter
+	statements       Statements
+	asks, askedLinks *server.Limiter
 }
 
 // Mount hangs the customer's routes on the server. baseURL has no trailing slash; links and QR codes
@@ -71,7 +71,7 @@ func Mount(s *server.Server, engine interface {
 	p := &Pages{
 		payer: engine, links: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
-		statements: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), words: server.NewLimiter(asksPerWord, wordWindow),
+		statements: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), askedLinks: server.NewLimiter(asksPerLink, linkWindow),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {

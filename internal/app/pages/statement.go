@@ -20,16 +20,16 @@ import (
 
 // Statements is what the engine tells a customer whose money left the account.
 type Statements interface {
-	Statement(ctx context.Context, in payments.StatementInput) ([]payments.Statement, error)
+	Statement(ctx context.Context, in payments.StatementInput) (*payments.Page, error)
 }
 
-// The questions that one address may ask, and how many about one link or number: there are ten thousand
+// The questions that one address may ask, and how many about one link: there are ten thousand
 // ways to end a mobile.
 const (
 	asksPerAddress = 30
 	asksWindow     = 10 * time.Minute
-	asksPerWord    = 10
-	wordWindow     = time.Hour
+	asksPerLink    = 10
+	linkWindow     = time.Hour
 )
 
 const moneyPath = "/money"
@@ -115,7 +115,7 @@ func (p *Pages) money(c echo.Context) error {
 			Tone: templates.Notice, Focus: true, Title: q.l.T("state.fast.title"), Texts: plain(q.l.T("statement.fast")),
 		})))
 	}
-	list, err := p.statements.Statement(c.Request().Context(), in)
+	page, err := p.statements.Statement(c.Request().Context(), in)
 	if errors.Is(err, checkout.NotFound) {
 		return server.Render(c, http.StatusNotFound, templates.AskPage(q.page(&templates.Verdict{
 			Tone: templates.Notice, Focus: true, Title: q.l.T("statement.nothing"), Texts: plain(q.l.T("statement.nothing_text")),
@@ -124,7 +124,7 @@ func (p *Pages) money(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return server.Render(c, http.StatusOK, templates.StatementPage(p.statement(q, list)))
+	return server.Render(c, http.StatusOK, templates.StatementPage(p.statement(q, page)))
 }
 
 // tooOften counts the question, and says how long to wait when it is one too many. A link is counted
@@ -134,14 +134,11 @@ func (p *Pages) tooOften(c echo.Context, in payments.StatementInput) time.Durati
 	if ok, wait := p.asks.Allow(p.server.ClientAddr(c), now); !ok {
 		return wait
 	}
-	word := in.Token
-	if word == "" {
-		word = "number " + in.Number
+	if in.Token == "" { // which tells nothing to anybody
+		return 0
 	}
-	if ok, wait := p.words.AllowWord(word, now); !ok {
-		return wait
-	}
-	return 0
+	_, wait := p.askedLinks.AllowWord(in.Token, now)
+	return wait
 }
 
 // linkOf takes the token out of what was typed or pasted as a payment link; "-" for what cannot be one, so

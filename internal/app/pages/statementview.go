@@ -16,24 +16,12 @@ const (
 	moneyNone     = "none"
 )
 
-func (p *Pages) statement(q question, list []payments.Statement) templates.Statements {
-	out := templates.Statements{
-		Sheet: templates.Sheet{L: q.l, Title: q.l.T("statement.known")}, Back: q.address(),
-		Made: q.l.T("statement.made", "time", i18n.DateLong(q.l, list[0].Now)),
-	}
-	for i := range list {
-		v := &view{Page: list[i].Page, l: q.l, asked: q.asked, base: p.baseURL}
-		out.Accent = v.Merchant.Accent
-		out.List = append(out.List, v.statement(list[i].Whole))
-	}
-	return out
-}
-
-func (v *view) statement(whole bool) templates.Statement {
-	out := templates.Statement{Brand: v.brand(), Test: !v.Invoice.Live, Contact: v.contact()}
-	if whole {
-		out.Home = v.home()
-		out.Facts = v.matterFacts()
+func (p *Pages) statement(q question, page *payments.Page) templates.Statement {
+	v := &view{Page: *page, l: q.l, asked: q.asked, base: p.baseURL}
+	out := templates.Statement{
+		Sheet: templates.Sheet{L: q.l, Title: q.l.T("statement.known"), Accent: v.Merchant.Accent},
+		Brand: v.brand(), Test: !v.Invoice.Live, Contact: v.contact(), Facts: v.matterFacts(),
+		Made: q.l.T("statement.made", "time", i18n.DateLong(q.l, page.Now)), Home: v.home(), Back: q.address(),
 	}
 	for i := len(v.Attempts) - 1; i >= 0; i-- {
 		a := &v.Attempts[i]
@@ -42,10 +30,7 @@ func (v *view) statement(whole bool) templates.Statement {
 		}
 		entry := v.entry(a)
 		entry.Facts = v.facts(a, true)
-		if !whole {
-			entry.Facts = entry.Facts[1:] // without the amount
-		}
-		if a.RefNumber != "" && a.RefNumber != a.TrackingNumber && whole {
+		if a.RefNumber != "" && a.RefNumber != a.TrackingNumber {
 			entry.Facts = append(entry.Facts, templates.Fact{Label: v.l.T("fact.ref"), Value: a.RefNumber, Copy: true})
 		}
 		out.Entries = append(out.Entries, entry)
