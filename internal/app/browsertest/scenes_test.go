@@ -78,6 +78,16 @@ func scenes(d *demo, a *away) []scene {
 				t.Errorf("the page leads back to %q, want the payment link", back)
 			}
 		}},
+		{name: "money-ask", state: "asked", dark: true, show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/money?lang=" + locale) }},
+		{name: "money", state: "statement", dark: true, print: true, show: func(t *testing.T, b *tab, locale string) {
+			inv := d.api().create(t, usual(locale))
+			b.leave(inv.Link, card)
+			b.choose("declined")
+			b.goTo(d.URL + "/money?lang=" + locale)
+			b.fill("#link", inv.Link)
+			b.fill("#last4", "4567")
+			b.submit("main form button")
+		}},
 		{name: "help", show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/help?lang=" + locale) }},
 	}
 	for _, s := range []struct{ name, state, demo string }{

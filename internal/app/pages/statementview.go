@@ -30,6 +30,7 @@ func (p *Pages) statement(q question, page *payments.Page) templates.Statement {
 		}
 		entry := v.entry(a)
 		entry.Facts = v.facts(a, true)
+		entry.Facts[0].Small = v.l.T("amount.rial", "amount", i18n.RialAmount(v.l, a.Amount)) // as a bank says it
 		if a.RefNumber != "" && a.RefNumber != a.TrackingNumber {
 			entry.Facts = append(entry.Facts, templates.Fact{Label: v.l.T("fact.ref"), Value: a.RefNumber, Copy: true})
 		}
