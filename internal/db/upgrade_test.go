@@ -19,6 +19,16 @@ import (
 	"dargah/internal/db/dbtest"
 )
 
+// migrations are those that a test of every step walks. With -short (the race detector's run: nothing
+// meets in a migration, and each step takes it ten times as long) they are the last three.
+func migrations() []db.Migration {
+	all := db.Migrations()
+	if testing.Short() {
+		return all[len(all)-3:]
+	}
+	return all
+}
+
 // older gives a database of an older version on each engine, with rows in every table it has.
 func older(t *testing.T, version int64, test func(t *testing.T, url string)) {
 	t.Helper()
@@ -68,7 +78,7 @@ func cuts(text string) (list []string) {
 // database of the version before it that has rows in every table. The old schema stands as it was, with
 // every row, and the program of that version opens it; the next try goes through and keeps them.
 func TestF36_MigrationInterrupted(t *testing.T) {
-	all := db.Migrations()
+	all := migrations()
 	for i, m := range all[1:] {
 		before := all[i].Version
 		t.Run(filepath.Base(m.Name), func(t *testing.T) {
@@ -105,7 +115,7 @@ func TestF36_MigrationInterrupted(t *testing.T) {
 // TestF36_OlderProgramRefuses: the program before each migration does not open what it made, and one
 // that runs while its database is migrated is not ready any more.
 func TestF36_OlderProgramRefuses(t *testing.T) {
-	all := db.Migrations()
+	all := migrations()
 	for i, m := range all[1:] {
 		before := all[i].Version
 		t.Run(filepath.Base(m.Name), func(t *testing.T) {
@@ -153,7 +163,7 @@ UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_
 // TestF36_MigrationKilled: a process that migrates from the first version to the last is killed at any
 // moment, again and again. What is found is the schema of one version, to the letter.
 func TestF36_MigrationKilled(t *testing.T) {
-	all := db.Migrations()
+	all := migrations()
 	first, last := all[0].Version, all[len(all)-1].Version
 	older(t, first, func(t *testing.T, url string) {
 		want := map[int64][]string{}
