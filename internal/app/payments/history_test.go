@@ -35,7 +35,7 @@ func TestHistories(t *testing.T) {
 	t.Run(db.SQLite, func(t *testing.T) { histories(t, 200, quickSQLite(t)) })
 	t.Run(db.PostgreSQL, func(t *testing.T) {
 		dbtest.NeedPostgres(t)
-		histories(t, 20, dbtest.PostgresURL)
+		histories(t, 10, dbtest.PostgresURL)
 	})
 }
 
