@@ -25,8 +25,9 @@ func (c *backupCmd) Run(s *shell) error {
 }
 
 type restoreCmd struct {
-	File  string `arg:"" help:"A file that checkout backup wrote."`
-	Force bool   `help:"Replace the data that are there. An SQLite file is kept under another name."`
+	File     string `arg:"" help:"A file that checkout backup wrote, or one of the server's own, encrypted or not."`
+	Force    bool   `help:"Replace the data that are there. An SQLite file is kept under another name."`
+	Identity string `placeholder:"FILE" help:"The private key, as age-keygen writes it, of an encrypted one."`
 }
 
 // Run puts a backup in the place of the database.
@@ -35,7 +36,7 @@ func (c *restoreCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	r, err := app.Restore(s.ctx, cfg, c.File, c.Force)
+	r, err := app.Restore(s.ctx, cfg, c.File, c.Identity, c.Force)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +16,10 @@ import (
 func TestServe_BackupsByItself(t *testing.T) {
 	h := newHouse(t)
 	me, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,29 +63,28 @@ func TestServe_BackupsByItself(t *testing.T) {
 	if len(left) != 4 || left[0] != "checkout-20250102T000000Z.db.age" || !strings.HasSuffix(left[1], "Z.db.age") || left[2] != "checkout-mine.db" || left[3] != "notes.txt" {
 		t.Fatalf("left are %v", left)
 	}
-	sealed, err := os.ReadFile(filepath.Join(dir, left[1]))
-	if err != nil {
-		t.Fatal(err)
+	file, key, other := filepath.Join(dir, left[1]), filepath.Join(h.dir, "key.txt"), filepath.Join(h.dir, "other.txt")
+	for name, id := range map[string]*age.X25519Identity{key: me, other: stranger} {
+		if err := os.WriteFile(name, []byte("# a comment, as age-keygen writes\n"+id.String()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	plain, err := age.Decrypt(bytes.NewReader(sealed), me)
-	if err != nil {
-		t.Fatal(err)
+	h.env = append(h.env, "CHECKOUT_DATABASE_URL=sqlite:"+filepath.Join(h.dir, "again.db"), "TMPDIR="+h.dir)
+	h.refused(h.run("restore", file), 1, "--identity")
+	h.refused(h.run("restore", file, "--identity", other), 1, "other.txt")
+	h.refused(h.run("restore", file, "--identity", filepath.Join(dir, "notes.txt")), 1, "no private key")
+	if _, err := os.Stat(filepath.Join(h.dir, "again.db")); err == nil {
+		t.Error("a database was made of what could not be opened")
 	}
-	raw, err := io.ReadAll(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(h.dir, "plain.db")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.env = append(h.env, "CHECKOUT_DATABASE_URL=sqlite:"+filepath.Join(h.dir, "again.db"))
 	var back struct {
 		Tables map[string]int64
 	}
-	h.must(&back, "restore", file, "--json")
+	h.must(&back, "restore", file, "--identity", key, "--json")
 	if back.Tables["merchants"] != 1 {
 		t.Errorf("back are %v", back.Tables)
+	}
+	if open, _ := filepath.Glob(filepath.Join(h.dir, "checkout-backup-*")); len(open) > 0 {
+		t.Errorf("decrypted copies are left: %v", open)
 	}
 }
 

@@ -111,12 +111,18 @@ type Restored struct {
 	Aside    string `json:"old_data,omitempty"`
 }
 
-// Restore puts a backup in the place of the database, which no server may hold.
-func Restore(ctx context.Context, cfg Config, file string, replace bool) (r Restored, err error) {
+// Restore puts a backup in the place of the database, which no server may hold. identity is a file of
+// private keys that opens one that age has encrypted; "" when there is none.
+func Restore(ctx context.Context, cfg Config, file, identity string, replace bool) (r Restored, err error) {
 	if r.File, err = filepath.Abs(file); err != nil {
 		return r, err
 	}
-	done, err := db.Restore(ctx, db.RestoreOptions{From: r.File, URL: cfg.DatabaseURL, Replace: replace, Check: r.look(ctx, cfg)})
+	plain, forget, err := decrypted(r.File, identity)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, forget()) }()
+	done, err := db.Restore(ctx, db.RestoreOptions{From: plain, URL: cfg.DatabaseURL, Replace: replace, Check: r.look(ctx, cfg)})
 	switch {
 	case errors.Is(err, db.ErrHasData) && !replace:
 		return r, fmt.Errorf("%w (--force to replace it; make a backup of it first)", err)
