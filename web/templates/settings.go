@@ -78,6 +78,12 @@ type People struct {
 	New   []Input
 	Fresh Fresh
 	Reset bool
+
+	Invited       []InvitedRow
+	Invite        []Input
+	InviteFresh   Fresh
+	Mail          bool   // letters leave
+	Link, LinkFor string // an invitation's link, shown once
 }
 
 // PersonRow is one of them.

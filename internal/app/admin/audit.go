@@ -22,10 +22,10 @@ const auditPath = settingsPath + "/audit"
 
 // peopleRoutes are those about people and what they did.
 func peopleRoutes() []Route {
-	return []Route{
+	return slices.Concat(lostRoutes(), inviteRoutes(), []Route{
 		{Method: http.MethodGet, Path: auditPath, Right: access.Rule, handle: (*Admin).auditPage},
 		{Method: http.MethodGet, Path: auditPath + "/export.csv", Right: access.Rule, handle: (*Admin).auditCSV},
-	}
+	})
 }
 
 // auditFilter is what of the log is asked for; it stands in the address and nowhere else.

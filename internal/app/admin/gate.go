@@ -50,8 +50,16 @@ func (a *Admin) showLogin(c echo.Context, status int, email, next, problem strin
 			{Name: "email", Label: l.T("admin.login.email"), Type: "email", Value: email, Autofill: "username", LTR: true, Required: true, Max: "254"},
 			{Name: "password", Label: l.T("admin.login.password"), Type: "password", Autofill: "current-password", LTR: true, Required: true, Max: "1024"},
 		},
-		Button: l.T("admin.login.button"), Notes: []string{l.T("admin.login.lost")},
+		Button: l.T("admin.login.button"), Text: a.arrived(c), Back: templates.Action{Href: home + "/forgot", Text: l.T("admin.login.forgot")},
 	}))
+}
+
+// arrived is what a person hears who comes to the door from a link of a letter.
+func (a *Admin) arrived(c echo.Context) string {
+	if done := c.QueryParam("done"); done == "reset" || done == "joined" {
+		return a.locale(c).T("admin.arrived." + done)
+	}
+	return ""
 }
 
 func (a *Admin) showCode(c echo.Context, status int, next, problem string) error {
@@ -218,5 +226,5 @@ func (a *Admin) setup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.enter(c, u.ID, u.Email, access.SignIn{Address: a.Server.ClientAddr(c), Agent: c.Request().UserAgent()}, home)
+	return a.enter(c, u.ID, u.Email, access.SignIn{Address: a.Server.ClientAddr(c), Agent: c.Request().UserAgent(), Means: "setup"}, home)
 }

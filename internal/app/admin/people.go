@@ -18,6 +18,15 @@ func (a *Admin) peoplePage(c echo.Context, v *visit) error {
 
 // showPeople lists who may come in; wrong are the fields of the form that was sent, added says which.
 func (a *Admin) showPeople(c echo.Context, v *visit, status int, added bool, wrong []checkout.FieldError) error {
+	return a.showAll(c, v, status, added, wrong, inviting{})
+}
+
+// showPeopleWith shows what came of an invitation.
+func (a *Admin) showPeopleWith(c echo.Context, v *visit, status int, t inviting) error {
+	return a.showAll(c, v, status, false, nil, t)
+}
+
+func (a *Admin) showAll(c echo.Context, v *visit, status int, added bool, wrong []checkout.FieldError, t inviting) error {
 	l := v.l
 	members, err := a.Access.Members(c.Request().Context(), v.scope.MerchantID)
 	if err != nil {
@@ -45,6 +54,9 @@ func (a *Admin) showPeople(c echo.Context, v *visit, status int, added bool, wro
 	}
 	if added {
 		view.New = marked(l, view.New, wrong)
+	}
+	if err := a.fillInvitations(c, v, &view, t); err != nil {
+		return err
 	}
 	return server.Render(c, status, templates.PeoplePage(view))
 }
