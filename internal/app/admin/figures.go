@@ -255,6 +255,7 @@ func (a *Admin) firstSteps(tx *db.Tx, v *visit, view *templates.Front) error {
 	if v.scope.Live && len(accounts) == 0 && v.right >= access.Rule {
 		view.First = append(view.First, templates.Action{Href: settingsPath + "/gateways", Text: v.l.T("admin.first.gateway")})
 	}
+	view.First = append(view.First, templates.Action{Href: guidePath, Text: v.l.T("admin.first.guide")})
 	view.First = append(view.First, templates.Action{Href: listPath + "/new", Text: v.l.T("admin.first.invoice")})
 	if v.scope.Live {
 		view.First = append(view.First, templates.Action{Href: accountPath, Text: v.l.T("admin.first.test")})

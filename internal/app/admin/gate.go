@@ -226,5 +226,5 @@ func (a *Admin) setup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.enter(c, u.ID, u.Email, access.SignIn{Address: a.Server.ClientAddr(c), Agent: c.Request().UserAgent(), Means: "setup"}, home)
+	return a.enter(c, u.ID, u.Email, access.SignIn{Address: a.Server.ClientAddr(c), Agent: c.Request().UserAgent(), Means: "setup"}, guidePath)
 }
