@@ -110,6 +110,7 @@ type Gate struct {
 	Sheet
 	Heading, Text string
 	Action        string
+	User          string // whose new password it is, for the browser that keeps it
 	Next          string // where to go afterwards; an own path
 	Problem       string // what went wrong, as a sentence
 	Problems      []FieldProblem

@@ -21,19 +21,7 @@ type GuideStep struct {
 	Wait              string // it can wait, and why
 	Link              string // a payment link, to copy
 	Href              string
+	Live              bool   // Href is of live mode
 	Action            string // of a form, instead of a link
 	Button            string
 }
-
-func (g GuideStep) look() (icon, class string) {
-	switch {
-	case g.Done:
-		return "paid", "paid"
-	case g.Next:
-		return "wait", "wait"
-	}
-	return "circle", "none"
-}
-
-func (g GuideStep) icon() string  { i, _ := g.look(); return i }
-func (g GuideStep) class() string { _, c := g.look(); return c }

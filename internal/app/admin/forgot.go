@@ -81,7 +81,7 @@ func (a *Admin) showReset(c echo.Context, status int, wrong []checkout.FieldErro
 	}
 	return server.Render(c, status, templates.GatePage(templates.Gate{
 		Sheet:   templates.Sheet{L: l, Title: l.T("admin.reset.title"), Switch: self},
-		Heading: l.T("admin.reset.title"), Text: l.T("admin.reset.text", "email", u.Email), Action: self, Problems: problems(l, wrong), Inputs: marked(l, inputs, wrong), Button: l.T("admin.reset.button"),
+		Heading: l.T("admin.reset.title"), Text: l.T("admin.reset.text", "email", u.Email), Action: self, User: u.Email, Problems: problems(l, wrong), Inputs: marked(l, inputs, wrong), Button: l.T("admin.reset.button"),
 	}))
 }
 
@@ -127,7 +127,7 @@ func (a *Admin) showInvitation(c echo.Context, status int, wrong []checkout.Fiel
 	self := home + "/invitation/" + c.Param("token")
 	return server.Render(c, status, templates.GatePage(templates.Gate{
 		Sheet:   templates.Sheet{L: l, Title: l.T("admin.invited.title"), Switch: self},
-		Heading: l.T("admin.invited.heading", "shop", m.Name), Text: l.T("admin.invited.text", "role", l.T("admin.role."+i.Role), "email", i.Email), Action: self, Problems: problems(l, wrong),
+		Heading: l.T("admin.invited.heading", "shop", m.Name), Text: l.T("admin.invited.text", "role", l.T("admin.role."+i.Role), "email", i.Email), Action: self, User: i.Email, Problems: problems(l, wrong),
 		Inputs: marked(l, []templates.Input{
 			{Name: "password", Label: l.T("admin.login.password"), Type: "password", Hint: l.T("admin.invited.password_hint"), Autofill: "new-password", LTR: true, Required: true, Max: "1024"},
 		}, wrong),

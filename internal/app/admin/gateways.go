@@ -190,7 +190,8 @@ func (v *visit) changed(acc *payments.AccountView) (map[string]string, []checkou
 			wrong = append(wrong, checkout.FieldError{Field: k.Name, Code: code})
 			continue
 		}
-		if k.Secret || !sameSetting(k.Name, acc.Settings[k.Name], value) {
+		first := k.Name == "enabled" && v.scope.Live && !acc.Set // all as it was offered is a choice too
+		if k.Secret || first || !sameSetting(k.Name, acc.Settings[k.Name], value) {
 			values[k.Name] = value
 		}
 	}

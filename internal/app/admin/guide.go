@@ -87,10 +87,12 @@ func (a *Admin) guide(v *visit, p progress) templates.Guide {
 	}
 	step("shop", true, false).Text = l.T("admin.guide.shop_done", "shop", v.shop.Name)
 	s := step("gateway", p.gateway, false)
-	if !p.gateway {
+	if p.gateway {
+		s.Text = l.T("admin.guide.gateway_done")
+	} else {
 		s.Wait = l.T("admin.guide.gateway_wait")
 		if v.right >= access.Rule {
-			s.Href, s.Button = settingsPath+"/gateways", l.T("admin.guide.gateway_button")
+			s.Href, s.Live, s.Button = settingsPath+"/gateways", true, l.T("admin.guide.gateway_button")
 		}
 	}
 	s = step("link", p.open != nil || p.done(), true)

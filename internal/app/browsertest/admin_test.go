@@ -33,7 +33,14 @@ func desks(d *demo) []desk {
 			b.fill("#password", "not the password")
 			b.submit("button")
 		}},
+		{name: "forgot", path: "/admin/forgot", gate: true},
+		{name: "forgot-asked", path: "/admin/forgot", gate: true, show: func(_ *testing.T, b *tab) {
+			b.fill("#email", "nobody@example.com")
+			b.submit("button")
+		}},
+		{name: "link-dead", path: "/admin/reset/nothing", gate: true},
 		{name: "home", path: "/admin"},
+		{name: "guide", path: "/admin/start"},
 		{name: "attention", path: "/admin/attention"},
 		{name: "invoices", path: "/admin/invoices"},
 		{name: "invoices-filtered", path: "/admin/invoices?status=open&range=7d"},
@@ -69,6 +76,17 @@ func desks(d *demo) []desk {
 		{name: "gateways", path: "/admin/settings/gateways"},
 		{name: "keys", path: "/admin/settings/keys"},
 		{name: "people", path: "/admin/settings/people"},
+		{name: "people-invited", path: "/admin/settings/people", show: func(_ *testing.T, b *tab) { b.invite(d) }},
+		{name: "people-wrong", path: "/admin/settings/people", show: func(_ *testing.T, b *tab) {
+			b.fill("#invite-email", d.Email)
+			b.submit("form[action$='/invite'] button")
+		}},
+		{name: "invitation", path: "/admin/settings/people", show: func(_ *testing.T, b *tab) {
+			b.goTo(b.invite(d))
+			b.fill("#password", "short")
+			b.submit("button")
+		}},
+		{name: "audit", path: "/admin/settings/audit"},
 		{name: "webhooks-none", path: "/admin/settings/webhooks"},
 		{name: "webhooks-wrong", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "ftp://shop.example/") }},
 		{name: "webhooks-added", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "http://127.0.0.1:1/hooks/dargah") }},
@@ -131,6 +149,23 @@ func (b *tab) addHook(d *demo, address string) {
 	b.submit("form[action='/admin/settings/webhooks'] button")
 }
 
+// invite asks a colleague in, or once more when one waits already, and returns the link that is shown.
+func (b *tab) invite(d *demo) string {
+	b.t.Helper()
+	if again := "form[action$='/invite/again']"; ask[bool](b, "!!document.querySelector("+quote(again)+")") {
+		ask[any](b, "document.querySelector("+quote(again)+").closest('details').open = true")
+		b.submit(again + " button")
+	} else {
+		b.fill("#invite-email", "nasrin@example.com")
+		b.submit("form[action$='/invite'] button")
+	}
+	link := ask[string](b, "document.querySelector('.matter input').value")
+	if !strings.HasPrefix(link, d.URL+"/admin/invitation/") {
+		b.t.Fatalf("the link of the invitation is %q", link)
+	}
+	return link
+}
+
 // signIn comes in as the demo's owner, through the door.
 func (b *tab) signIn(d *demo, locale string) {
 	b.t.Helper()
@@ -164,17 +199,23 @@ func TestAdmin_Pages(t *testing.T) {
 				if p.show != nil {
 					p.show(t, b)
 				}
-				ask[any](b, "document.fonts.ready.then(() => null)")
-				b.isDesk(p, locale)
-				sc := scene{name: "admin-" + p.name, dark: true}
-				b.light(sc, locale)
-				b.wide(sc, locale)
-				b.darkened(sc, locale)
-				b.quiet()
+				b.look(p, locale)
 			}
 			b.alone(d.URL)
 		})
 	}
+}
+
+// look sees the page that is there as everybody meets it.
+func (b *tab) look(p desk, locale string) {
+	b.t.Helper()
+	ask[any](b, "document.fonts.ready.then(() => null)")
+	b.isDesk(p, locale)
+	sc := scene{name: "admin-" + p.name, dark: true}
+	b.light(sc, locale)
+	b.wide(sc, locale)
+	b.darkened(sc, locale)
+	b.quiet()
 }
 
 func (b *tab) isDesk(p desk, locale string) {
