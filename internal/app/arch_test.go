@@ -29,14 +29,14 @@ var rooms = map[string][]string{
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
 	"internal/app/api":   {"internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/wire", "internal/app/server", "internal/app/crash"},
 
-	"internal/app/admin": {"internal/app/evidence", "internal/app/settlement", "internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/sheet", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
+	"internal/app/admin": {"internal/app/evidence", "internal/app/settlement", "internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/sheet", "internal/app/logo", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
 	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
 	"internal/app/worker":        {"internal/db", "internal/app/crash"},
 	"internal/app/webhooks":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"}, // of gateways only the Redactor
 	"internal/app/mail":          {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
 	"internal/app/mail/mailtest": {},
-	"internal/app/access":        {"internal/db", "internal/app/auth", "internal/app/seal"},
+	"internal/app/access":        {"internal/db", "internal/app/auth", "internal/app/seal", "internal/app/logo"},
 	"internal/app/metrics":       {"internal/gateways"},
 	"internal/app/server":        {"web/templates", "web/static"},
 
@@ -63,6 +63,7 @@ var rooms = map[string][]string{
 	"internal/app/auth":              {},
 	"internal/app/seal":              {},
 	"internal/app/sheet":             {},
+	"internal/app/logo":              {},
 	"internal/app/crash":             {}, // names of moments; nothing in the program that is shipped
 }
 
@@ -75,6 +76,7 @@ var wordless = map[string][]string{
 	"internal/app/money":             {},
 	"internal/app/auth":              {},
 	"internal/app/seal":              {},
+	"internal/app/logo":              {},
 	"internal/app/crash":             {},
 	"internal/app/checkout":          {"internal/app/money"},
 	"internal/app/i18n":              {"internal/app/money"},
@@ -115,6 +117,7 @@ var outside = map[string][]string{
 	"golang.org/x/crypto":                    {"internal/app/auth"},
 	"golang.org/x/crypto/x509roots/fallback": {"cmd/checkout"},
 	"golang.org/x/text":                      {"internal/app/i18n", "internal/app/access", "internal/app/sheet"},
+	"golang.org/x/image":                     {"internal/app/logo"},
 	"golang.org/x/time":                      {"internal/app/server", "internal/app/access"},
 	"golang.org/x/net":                       {"internal/app/server"},
 	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},

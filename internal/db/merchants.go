@@ -7,7 +7,7 @@ import (
 	"dargah/internal/app/checkout"
 )
 
-const merchantColumns = `id, slug, name, website, phone, address, email, accent, locale, revision, created_at_ms`
+const merchantColumns = `id, slug, name, website, phone, address, email, accent, locale, revision, created_at_ms, logo`
 
 // newRevision is different from every other, without a counter: a number that a transaction took and
 // rolled back must not come again for other content.
@@ -16,7 +16,7 @@ func newRevision() int64 { return rand.Int64() }
 // InsertMerchant stores a merchant and sets its Revision. checkout.Conflict when its slug is taken.
 func (tx *Tx) InsertMerchant(m *checkout.Merchant) error {
 	m.Revision = newRevision()
-	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+	n, err := tx.exec(`INSERT INTO merchants (`+merchantColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '') ON CONFLICT DO NOTHING`,
 		m.ID, m.Slug, m.Name, m.Website, m.Phone, m.Address, m.Email, m.Accent, m.Locale, m.Revision, ms(m.CreatedAt))
 	if err := one("insert merchant", n, err); err != nil {
 		return err
@@ -24,7 +24,7 @@ func (tx *Tx) InsertMerchant(m *checkout.Merchant) error {
 	return tx.insertFeeds(m.ID)
 }
 
-// UpdateMerchant writes a merchant's own words and sets its Revision anew. checkout.NotFound when
+// UpdateMerchant writes a merchant's own words, not the logo, and sets its Revision anew. checkout.NotFound when
 // there is none.
 func (tx *Tx) UpdateMerchant(m *checkout.Merchant) error {
 	m.Revision = newRevision()
@@ -81,7 +81,7 @@ func (tx *Tx) merchant(query string, arg string) (*checkout.Merchant, error) {
 func scanMerchant(row scanner) (*checkout.Merchant, error) {
 	var m checkout.Merchant
 	var created int64
-	if err := row.Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &m.Revision, &created); err != nil {
+	if err := row.Scan(&m.ID, &m.Slug, &m.Name, &m.Website, &m.Phone, &m.Address, &m.Email, &m.Accent, &m.Locale, &m.Revision, &created, (*string)(&m.Logo)); err != nil {
 		return nil, err
 	}
 	m.CreatedAt = fromMS(created)

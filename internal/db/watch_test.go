@@ -148,7 +148,12 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"InsertMerchant": func(tx *db.Tx) error {
 			return tx.InsertMerchant(&checkout.Merchant{ID: "mer_2", Slug: "other", Name: "O", Locale: "fa", CreatedAt: moneyTime})
 		},
-		"UpdateMerchant":       func(tx *db.Tx) error { return tx.UpdateMerchant(s.merchant) },
+		"UpdateMerchant": func(tx *db.Tx) error { return tx.UpdateMerchant(s.merchant) },
+		"SetLogo": func(tx *db.Tx) error {
+			return errors.Join(tx.SetLogo(pottery, "logo-2", []byte("x")), tx.SetLogo(pottery, "", nil))
+		},
+		"Logo":                 func(tx *db.Tx) error { return one(tx.Logo("logo")) },
+		"LogoOf":               func(tx *db.Tx) error { _, _, err := tx.LogoOf(pottery); return err },
 		"Merchant":             func(tx *db.Tx) error { return one(tx.Merchant(pottery)) },
 		"MerchantBySlug":       func(tx *db.Tx) error { return one(tx.MerchantBySlug("pottery")) },
 		"Merchants":            func(tx *db.Tx) error { return one(tx.Merchants()) },
@@ -294,6 +299,7 @@ func newStock(t *testing.T, d *db.DB) *stock {
 		_, err = tx.PutIdempotency(db.Idempotency{MerchantID: pottery, Live: true, Key: "key", RequestHash: "h", Status: 200, Answer: "{}"})
 		do(err)
 		do(tx.InsertAPIKey(s.key, "hash"))
+		do(tx.SetLogo(pottery, "logo", []byte("x")))
 		do(tx.InsertLinkKey(&checkout.LinkKey{ID: "lnk_1", MerchantID: pottery, Live: true, CreatedAt: moneyTime}))
 		_, err = tx.ClaimLink(pottery, true, "A-1", s.inv.ID)
 		do(err)

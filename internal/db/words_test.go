@@ -419,3 +419,89 @@ func TestStraysAndSettings(t *testing.T) {
 		})
 	})
 }
+
+// A merchant's picture is the one that was given last, whoever gave it meanwhile, and nobody else's. What
+// it is called stands with the merchant, and changes what is known of them.
+func TestLogos(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, open func(testing.TB) *db.DB) {
+		d := open(t)
+		var m, other *checkout.Merchant
+		update(t, d, func(tx *db.Tx) (err error) {
+			if m, err = shop(tx, "pottery"); err != nil {
+				return err
+			}
+			other, err = shop(tx, "weaver")
+			return err
+		})
+		give := func(id string, name checkout.LogoName, png string) {
+			t.Helper()
+			update(t, d, func(tx *db.Tx) error { return tx.SetLogo(id, name, []byte(png)) })
+		}
+		holds := func(id string, name checkout.LogoName, png string) {
+			t.Helper()
+			view(t, d, func(tx *db.Tx) error {
+				m, err := tx.Merchant(id)
+				if err != nil || m.Logo != name {
+					t.Errorf("%s has %q, not %q: %v", id, m.Logo, name, err)
+				}
+				of, got, err := tx.LogoOf(id)
+				if name == "" {
+					if !errors.Is(err, checkout.NotFound) {
+						t.Errorf("%s still has %q: %v", id, of, err)
+					}
+					return nil
+				}
+				at, atErr := tx.Logo(name)
+				if err != nil || atErr != nil || of != name || string(got) != png || string(at) != png {
+					t.Errorf("%s: %q %q %q %v %v", id, of, got, at, err, atErr)
+				}
+				return nil
+			})
+		}
+		revision := m.Revision
+		give(m.ID, "a-1x1", "\x89PNG\x00\xff")
+		holds(m.ID, "a-1x1", "\x89PNG\x00\xff")
+		view(t, d, func(tx *db.Tx) error {
+			now, err := tx.Merchant(m.ID)
+			if err == nil && now.Revision == revision {
+				t.Error("a new picture is no news")
+			}
+			return err
+		})
+		give(m.ID, "a-1x1", "\x89PNG\x00\xff") // twice
+		holds(m.ID, "a-1x1", "\x89PNG\x00\xff")
+		give(other.ID, "a-1x1", "\x89PNG\x00\xff") // two shops with the same picture
+		give(m.ID, "b-1x1", "second")
+		holds(m.ID, "b-1x1", "second")
+		holds(other.ID, "a-1x1", "\x89PNG\x00\xff")
+
+		// Words and picture are changed by two people at once: both changes stand.
+		var both sync.WaitGroup
+		for _, change := range []func(tx *db.Tx) error{
+			func(tx *db.Tx) error { w := *m; w.Name = "New name"; return tx.UpdateMerchant(&w) },
+			func(tx *db.Tx) error { return tx.SetLogo(m.ID, "c-1x1", []byte("third")) },
+		} {
+			both.Go(func() {
+				if err := d.Update(t.Context(), change); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		holds(m.ID, "c-1x1", "third")
+		view(t, d, func(tx *db.Tx) error {
+			now, err := tx.Merchant(m.ID)
+			if err == nil && now.Name != "New name" {
+				t.Errorf("the name is %q", now.Name)
+			}
+			return err
+		})
+
+		give(m.ID, "", "")
+		give(m.ID, "", "") // twice
+		holds(m.ID, "", "")
+		holds(other.ID, "a-1x1", "\x89PNG\x00\xff")
+		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { _, err := tx.Logo("c-1x1"); return err })
+		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { return tx.SetLogo("mer_none", "x-1x1", []byte("x")) })
+	})
+}

@@ -13,6 +13,10 @@ type Profile struct {
 	Settings
 	Inputs []Input
 	Slug   string
+	// Logo is the shop's picture, and File asks for another.
+	Logo     Picture
+	LogoPath string
+	File     Input
 }
 
 // GatewayForms are the accounts of a shop in one mode.

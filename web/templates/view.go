@@ -45,7 +45,10 @@ func (s Sheet) font() string {
 }
 
 // Brand is the merchant at the top of the page; the phone is on receipts only.
-type Brand struct{ Name, Site, Phone string }
+type Brand struct {
+	Name, Site, Phone string
+	Logo              Picture
+}
 
 // letter is the merchant's mark: the first letter or digit of its name.
 func (b Brand) letter() string {

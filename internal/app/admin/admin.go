@@ -74,7 +74,7 @@ type Route struct {
 func Routes() []Route {
 	var list []Route
 	for _, part := range [][]Route{
-		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
+		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), logoRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
 		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(), customerRoutes(),
 		payPageRoutes(), shareRoutes(),
 		peopleRoutes(),

@@ -222,7 +222,7 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 // shopFields name the fields of a shop's profile by the labels of its form.
 var shopFields = map[string]string{
 	"name": "admin.setup.shop", "website": "admin.profile.website", "phone": "admin.profile.phone", "email": "admin.login.email",
-	"address": "admin.profile.address", "locale": "admin.profile.locale", "accent": "admin.profile.accent", "role": "admin.people.role",
+	"address": "admin.profile.address", "locale": "admin.profile.locale", "accent": "admin.profile.accent", "role": "admin.people.role", "logo": "admin.logo.title",
 }
 
 func (v *visit) changeName(area, field string) string {

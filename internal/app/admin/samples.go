@@ -96,7 +96,7 @@ func letterPolicy(page string) string {
 	for _, m := range styleAttribute.FindAllStringSubmatch(page, -1) {
 		add(html.UnescapeString(m[1]))
 	}
-	return "default-src 'none'; style-src 'unsafe-hashes' " + strings.Join(hashes, " ") + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src 'unsafe-hashes' " + strings.Join(hashes, " ") + "; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
 // sendSample sends one to the person who asks, and to nobody else.

@@ -69,6 +69,8 @@ func (a *Admin) profilePage(c echo.Context, v *visit) error {
 func (a *Admin) showProfile(c echo.Context, v *visit, status int, in access.NewMerchant, accent string, wrong []checkout.FieldError) error {
 	l := v.l
 	view := templates.Profile{Settings: v.settings("profile", wrong), Slug: v.shop.Slug}
+	view.Logo, view.LogoPath = logoOf(v.shop.Logo), logoPath
+	view.File = marked(l, []templates.Input{{Name: "file", Label: l.T("admin.logo.file"), Hint: l.T("admin.logo.hint")}}, wrong)[0]
 	view.Inputs = marked(l, []templates.Input{
 		{Name: "name", Label: l.T("admin.setup.shop"), Value: in.Name, Hint: l.T("admin.setup.shop_hint"), Required: true, Max: "100"},
 		{Name: "website", Label: l.T("admin.profile.website"), Value: in.Website, Type: "url", LTR: true, Max: "2000"},

@@ -194,7 +194,7 @@ func (a *Admin) slip(c echo.Context, v *visit, of sharing) error {
 		return err
 	}
 	view := templates.Slip{
-		Sheet: templates.Sheet{L: s.l, Title: s.purpose, Accent: v.shop.Accent}, Brand: templates.Brand{Name: i18n.CleanText(v.shop.Name)},
+		Sheet: templates.Sheet{L: s.l, Title: s.purpose, Accent: v.shop.Accent}, Brand: templates.Brand{Name: i18n.CleanText(v.shop.Name), Logo: logoOf(v.shop.Logo)},
 		Heading: s.purpose, Until: s.until, Link: s.link,
 	}
 	if s.amount > 0 {

@@ -13,6 +13,7 @@ type Merchant struct {
 	Email   string
 	Accent  string // "#rrggbb", "" for the house's turquoise
 	Locale  string // "fa" or "en"
+	Logo    LogoName
 	// Revision changes with every change of the merchant or of a gateway account of theirs.
 	Revision  int64
 	CreatedAt time.Time

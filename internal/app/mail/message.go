@@ -34,7 +34,7 @@ func render(ctx context.Context, v templates.Letter) (Rendered, error) {
 // message is the letter as it goes over the wire. The same letter has the same Message-ID however
 // often it is sent: if we die between the server's yes and our own record of it, the second one is
 // known for what it is.
-func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]byte, error) {
+func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered, to links) ([]byte, error) {
 	name := display(v.Brand.Name)
 	from := stdmail.Address{Name: name, Address: r.from.Address}
 	if l.MerchantID == "" && r.from.Name != "" {
@@ -68,6 +68,12 @@ func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered) ([]
 	}
 	m.SetBodyString(gomail.TypeTextPlain, out.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, out.HTML)
+	if to.png != nil {
+		id := strings.TrimPrefix(to.logo.Src, "cid:")
+		if err := m.EmbedReader("logo.png", bytes.NewReader(to.png), gomail.WithFileContentType("image/png"), gomail.WithFileContentID("<"+id+">")); err != nil {
+			return nil, fmt.Errorf("write letter: %w", err)
+		}
+	}
 	var b bytes.Buffer
 	if _, err := m.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("write letter: %w", err)

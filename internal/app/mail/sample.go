@@ -19,7 +19,11 @@ func (r *Room) Sample(ctx context.Context, shop *checkout.Merchant, kind checkou
 	if err != nil {
 		return Rendered{}, err
 	}
-	return render(ctx, put(l, r.sampleLinks(), now))
+	to := r.sampleLinks()
+	if path := shop.Logo.Path(); path != "" {
+		to.logo = pictured(path, shop.Logo)
+	}
+	return render(ctx, put(l, to, now))
 }
 
 // SendSample puts a sample into the outbox, to one who asked for it: it goes the way that all letters go, so

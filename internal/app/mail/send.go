@@ -12,6 +12,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
+	"dargah/web/templates"
 )
 
 const (
@@ -63,8 +64,10 @@ func (r *Room) open(ctx context.Context, id string) (*checkout.Letter, links, er
 			l = nil
 			return nil
 		}
-		to, err = r.address(tx, l)
-		return err
+		if to, err = r.address(tx, l); err != nil {
+			return err
+		}
+		return r.picture(tx, l, &to)
 	})
 	if errors.Is(err, checkout.NotFound) {
 		return nil, links{}, nil
@@ -124,6 +127,28 @@ func (r *Room) address(tx *db.Tx, l *checkout.Letter) (links, error) {
 func closed(l *checkout.Letter, status checkout.LetterStatus, reason string, at time.Time) {
 	l.Status, l.Reason, l.NextAt, l.EndedAt = status, reason, time.Time{}, at
 }
+
+// picture finds the shop's picture as it is when the letter leaves. It travels inside the letter: mail
+// programs show that one without asking, and it stays when the shop has another.
+func (r *Room) picture(tx *db.Tx, l *checkout.Letter, to *links) error {
+	if l.MerchantID == "" || l.Status != checkout.LetterQueued {
+		return nil
+	}
+	name, png, err := tx.LogoOf(l.MerchantID)
+	if errors.Is(err, checkout.NotFound) {
+		return nil
+	}
+	to.logo, to.png = pictured("cid:"+r.contentID(name), name), png
+	return err
+}
+
+func pictured(src string, name checkout.LogoName) templates.Picture {
+	p := templates.Picture{Src: src}
+	p.Width, p.Height = name.Size()
+	return p
+}
+
+func (r *Room) contentID(name checkout.LogoName) string { return string(name) + "@" + r.host() }
 
 // adminPath is where the merchant's people go on.
 func adminPath(l *checkout.Letter) string {
@@ -189,7 +214,7 @@ func (r *Room) compose(ctx context.Context, l *checkout.Letter, to links, now ti
 	if err != nil {
 		return nil, err
 	}
-	return r.message(l, v, out)
+	return r.message(l, v, out, to)
 }
 
 // record writes down what became of a letter and its job. It is tried again while the store is away:

@@ -27,10 +27,12 @@ const mostName = 100
 // links are the addresses that a letter may carry. They are made of the configured origin and of
 // what the store holds, never of what a request said.
 type links struct {
-	pay   string    // the payment link, "" when the letter is not about an invoice
-	admin string    // the merchant's page about it
-	deed  string    // what opens something: an invitation, a new password
-	stop  string    // no more reminders
+	pay   string // the payment link, "" when the letter is not about an invoice
+	admin string // the merchant's page about it
+	deed  string // what opens something: an invitation, a new password
+	stop  string // no more reminders
+	logo  templates.Picture
+	png   []byte    // what the letter carries of it, nil where it is at an address
 	wait  time.Time // until when it is held back, zero when it is not
 }
 
@@ -47,7 +49,7 @@ type writer struct {
 func put(letter *checkout.Letter, to links, now time.Time) templates.Letter {
 	l, _ := i18n.ParseLocale(letter.Locale)
 	w := &writer{Letter: letter, l: l, now: now, to: to}
-	w.page = templates.Letter{L: l, Accent: letter.Facts.Shop.Accent, Brand: templates.Brand{Name: w.shop()}, Test: !letter.Live && letter.MerchantID != ""}
+	w.page = templates.Letter{L: l, Accent: letter.Facts.Shop.Accent, Brand: templates.Brand{Name: w.shop(), Logo: to.logo}, Test: !letter.Live && letter.MerchantID != ""}
 	w.foot()
 	switch letter.Kind {
 	case checkout.LetterRequest, checkout.LetterReminder:

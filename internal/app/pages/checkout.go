@@ -47,9 +47,7 @@ func (v *view) sheet() templates.Sheet {
 	return s
 }
 
-func (v *view) brand() templates.Brand {
-	return templates.Brand{Name: i18n.CleanText(v.Merchant.Name), Site: site(v.Merchant.Website)}
-}
+func (v *view) brand() templates.Brand { return brandOf(&v.Merchant) }
 
 // site is the name of a web site without the scheme: what a customer compares with the address bar.
 func site(website string) string {

@@ -20,6 +20,16 @@ func (f *fake) StartPage(_ context.Context, in payments.PagePress, start payment
 	return f.redirect, "", f.startErr
 }
 
+func (f *fake) Logo(_ context.Context, name checkout.LogoName) ([]byte, error) {
+	if name != pictureName {
+		return nil, checkout.Fail(checkout.NotFound, "error.not_found")
+	}
+	return []byte("\x89PNG"), nil
+}
+
+// pictureName is what the picture of a shop is called that has one.
+const pictureName checkout.LogoName = "9f86d081884c7d659a2feaa0c55ad015-396x132"
+
 // workshop is a page of the merchant's: a place in a workshop.
 func workshop(change func(*checkout.PayPage)) payments.OpenPage {
 	p := payable()

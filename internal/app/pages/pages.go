@@ -43,6 +43,7 @@ const (
 type Pages struct {
 	payer    Payer
 	links    Links
+	logos    Logos
 	shelf    PayPages
 	returns  Returns
 	reminded Reminded
@@ -62,6 +63,7 @@ type Pages struct {
 func Mount(s *server.Server, engine interface {
 	Payer
 	Links
+	Logos
 	PayPages
 	Returns
 	Reminded
@@ -69,7 +71,7 @@ func Mount(s *server.Server, engine interface {
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
-		payer: engine, links: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
+		payer: engine, links: engine, logos: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
 		statements: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), askedLinks: server.NewLimiter(asksPerLink, linkWindow),
 	}
@@ -77,6 +79,7 @@ func Mount(s *server.Server, engine interface {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		e.Add(method, "/i/:token", p.link)
 		e.Add(method, "/help", p.help)
+		e.Add(method, checkout.LogoPath+":file", p.logo)
 	}
 	e.POST("/i/:token/pay", p.pay)
 	p.mountLinks(e)

@@ -48,6 +48,12 @@ func TestRoutes(t *testing.T) {
 		{name: "long link", method: "GET", path: "/i/" + strings.Repeat("a", 10_000), status: 404},
 		{name: "odd link", method: "GET", path: "/i/%2e%2e%2fadmin", status: 404},
 		{name: "no link", method: "GET", path: "/i/", status: 404},
+		{name: "picture POST", method: "POST", path: pictureName.Path(), status: 405, allow: "OPTIONS, GET, HEAD"},
+		{name: "picture of nobody", method: "GET", path: "/logo/none.png", status: 404},
+		{name: "picture as a page", method: "GET", path: "/logo/" + string(pictureName) + ".html", status: 404},
+		{name: "picture without a name", method: "GET", path: "/logo/.png", status: 404},
+		{name: "picture of a long name", method: "GET", path: "/logo/" + strings.Repeat("a", 10_000) + ".png", status: 404},
+
 		{name: "nowhere", method: "GET", path: "/wp-login.php", status: 404},
 		{name: "store down", method: "GET", path: link, engine: fake{pageErr: checkout.Unavailable}, status: 503},
 

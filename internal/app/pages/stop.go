@@ -43,7 +43,7 @@ func (p *Pages) stopPage(c echo.Context) error {
 	l := server.Locale(c, own)
 	view := templates.Stop{
 		Sheet:   templates.Sheet{L: l, Title: l.T("stop.title"), Accent: r.Merchant.Accent, Switch: "/m/" + t},
-		Brand:   templates.Brand{Name: i18n.CleanText(r.Merchant.Name)},
+		Brand:   brandOf(&r.Merchant),
 		Stopped: r.Stopped, Action: "/m/" + t,
 	}
 	if l != own {
