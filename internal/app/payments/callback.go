@@ -112,14 +112,16 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 		Named:     claim.OurNumber == a.OurNumber || (a.GatewayToken != "" && claim.Token == a.GatewayToken),
 		ArrivedAt: now, Deadline: now.Add(a.Window),
 	}
-	if err := s.keep(r); err != nil {
+	why := unclaimedWhy(s.inv, a)
+	intended, err := s.keepIntended(r, why == "" && s.inv.Status != checkout.InvoiceProcessing && known <= MaxReferences)
+	if err != nil {
 		return nil, err
 	}
 	crash.At("callback.reference-in")
 	if err := s.event(checkout.EventCallbackReceived, a.ID, "", facts{"tracking_number": r.Raw}); err != nil {
 		return nil, err
 	}
-	if why := unclaimedWhy(s.inv, a); why != "" {
+	if why != "" {
 		return nil, s.unclaim(a, r, why)
 	}
 	if a.ReturnedAt.IsZero() {
@@ -141,18 +143,13 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 		return nil, s.enqueue(r, got)
 	}
 	crash.At("callback.seat-in")
-	return e.intendNow(s, a, r)
-}
-
-// keep stores a reference, bound if it asks for that and nobody holds it.
-func (s *step) keep(r *checkout.Reference) error {
-	stored, err := s.tx.InsertReference(r)
-	if err != nil || stored {
-		return err
+	if !intended {
+		return e.intendNow(s, a, r)
 	}
-	r.Bound = false
-	_, err = s.tx.InsertReference(r)
-	return err
+	if err := s.intended(a, r); err != nil {
+		return nil, err
+	}
+	return e.leaseNow(s, a, r)
 }
 
 // wait leaves a reference to whoever frees the seat.

@@ -126,15 +126,25 @@ func (s *step) intend(a *checkout.Attempt, r *checkout.Reference) error {
 	if err := s.tx.SaveReference(r); err != nil {
 		return err
 	}
+	return s.intended(a, r)
+}
+
+// intended is the event of an intended call that stands in the reference's row.
+func (s *step) intended(a *checkout.Attempt, r *checkout.Reference) error {
 	crash.At("seat.intent-in")
 	return s.event(checkout.EventVerifyAsked, a.ID, "", facts{"ask": r.Asks, "tracking_number": r.Raw})
 }
 
-// intendNow is intend for a call that this process makes at once: the job is stored already leased.
+// intendNow is intend for a call that this process makes at once.
 func (e *Engine) intendNow(s *step, a *checkout.Attempt, r *checkout.Reference) (*asking, error) {
 	if err := s.intend(a, r); err != nil {
 		return nil, err
 	}
+	return e.leaseNow(s, a, r)
+}
+
+// leaseNow stores the job of an intended call, already ours.
+func (e *Engine) leaseNow(s *step, a *checkout.Attempt, r *checkout.Reference) (*asking, error) {
 	now, mark := s.tx.Now(), checkout.NewToken(e.Random)
 	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), Payload: mark, RunAt: now, Due: r.Deadline}, now.Add(Lease))
 	if err != nil {
