@@ -187,6 +187,49 @@ func TestWork_GoesOn(t *testing.T) {
 	}
 }
 
+// TestChart_GoesOn: a look at what reaches what that is ended half-way goes on behind the tests it has seen.
+func TestChart_GoesOn(t *testing.T) {
+	opt := shop(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := &endsAt{word: "TestQuery", end: cancel}
+	opt.out = heard
+	if err := work(ctx, opt, false, false); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if n := len(known(t, opt)); n != 0 {
+		t.Fatalf("%d results before it is known what reaches what", n)
+	}
+	heard.text.Reset()
+	if err := work(t.Context(), opt, false, false); err != nil {
+		t.Fatal(err)
+	}
+	for test, times := range map[string]int{"TestFee": 0, "TestQuery": 1, "TestRuns": 1} {
+		if n := strings.Count(heard.text.String(), " db "+test+"\n"); n != times {
+			t.Errorf("%s was looked at %d times by the second run, want %d:\n%s", test, n, times, heard.text.String())
+		}
+	}
+	if r := fates(t, opt)["Query: paid → failed"]; r.Outcome != killed || r.By != "TestQuery" {
+		t.Errorf("after going on: %s by %q", r.Outcome, r.By)
+	}
+	if r := fates(t, opt)["store.Fee: fee → 0"]; r.Outcome != killed || r.By != "TestFee" {
+		t.Errorf("of the first run's tests: %s by %q", r.Outcome, r.By)
+	}
+}
+
+// endsAt ends a run when it says a word.
+type endsAt struct {
+	text strings.Builder
+	word string
+	end  func()
+}
+
+func (e *endsAt) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), e.word) {
+		e.end()
+	}
+	return e.text.Write(p)
+}
+
 // TestReport_Listed: an explained survivor is counted apart, and an entry about a killed mutant is
 // told, for it is wrong.
 func TestReport_Listed(t *testing.T) {

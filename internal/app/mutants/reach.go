@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +121,12 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 	if old, err := os.ReadFile(kept); err == nil && json.Unmarshal(old, c) == nil {
 		return c, nil
 	}
+	part := kept + ".part" // of a chart that was ended half-way
+	if old, err := os.ReadFile(part); err == nil && json.Unmarshal(old, c) == nil {
+		for i, b := range c.Blocks {
+			c.index[fmt.Sprint(b)] = i
+		}
+	}
 	list := exec.CommandContext(ctx, binary, "-test.list", "^(Test|Fuzz|Example)")
 	list.Dir = filepath.Join(h.opt.root, name)
 	out, err := list.Output()
@@ -127,24 +135,39 @@ func (h *house) chartRoom(ctx context.Context, name, cover string) (*chart, erro
 	}
 	c.start = h.runTest(ctx, name, binary, append(h.flags(), "-test.run=^$"), "0", 20*time.Minute).processor
 	for line := range strings.Lines(string(out)) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if h.asks() && !h.opt.ask.MatchString(line) {
+		test := strings.TrimSpace(line)
+		if c.holds(test) || (h.asks() && !h.opt.ask.MatchString(test)) {
 			continue
 		}
-		if err := c.measureAll(ctx, h, name, binary, strings.TrimSpace(line)); err != nil {
+		before := len(c.Tests)
+		err := c.measureAll(ctx, h, name, binary, test)
+		if ended := ctx.Err(); ended != nil {
+			c.Tests = c.Tests[:before] // what was under way says nothing
+			return nil, errors.Join(ended, c.write(part))
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+	if err := os.RemoveAll(part); err != nil {
 		return nil, err
+	}
+	return c, c.write(kept)
+}
+
+func (c *chart) holds(test string) bool {
+	return slices.ContainsFunc(c.Tests, func(a *asked) bool { return a.Name == test })
+}
+
+func (c *chart) write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return c, os.WriteFile(kept, text, 0o644)
+	return os.WriteFile(path, text, 0o644)
 }
 
 // long is what a test may take before its parts are asked each for itself, mostParts how many may be.
