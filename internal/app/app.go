@@ -113,7 +113,7 @@ func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
 		// wait an hour for what the store says is due in five seconds.
 		o.Now = db.Forward(o.Machine)
 	}
-	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, Now: o.Now, Migrate: !o.NoMigrate, CreateIfEmpty: true, Serve: true})
+	store, err := db.Open(ctx, db.Options{URL: cfg.DatabaseURL, PoolURL: cfg.DatabasePoolURL, Now: o.Now, Migrate: !o.NoMigrate, CreateIfEmpty: true, Serve: true})
 	if err != nil {
 		return nil, err
 	}

@@ -14,27 +14,29 @@ import (
 
 // Config is the environment, read once at start and never again.
 type Config struct {
-	Addr           string
-	BaseURL        string // public origin without a trailing slash; "" when not given
-	DatabaseURL    string
-	SecretKeys     []string // the first one seals, the others only open; empty when not given
-	TrustedProxies []netip.Prefix
-	TLSDomains     []string
-	TLSEmail       string
-	ACMEURL        string
-	SMTPURL        string
-	MailFrom       string
-	DKIMDomain     string
-	DKIMSelector   string
-	DKIMKey        string
-	GatewayTimeout time.Duration
-	AttemptTTL     time.Duration
-	MetricsAddr    string
-	LogLevel       slog.Level
-	LogFormat      string // "json" or "text"
-	WebhookAllow   []netip.Prefix
-	HTTPAddr       string // redirects to https, with TLSDomains
-	AlertURL       string
+	Addr        string
+	BaseURL     string // public origin without a trailing slash; "" when not given
+	DatabaseURL string
+	// DatabasePoolURL is the way of serve's transactions to the same PostgreSQL; "" for the direct one.
+	DatabasePoolURL string
+	SecretKeys      []string // the first one seals, the others only open; empty when not given
+	TrustedProxies  []netip.Prefix
+	TLSDomains      []string
+	TLSEmail        string
+	ACMEURL         string
+	SMTPURL         string
+	MailFrom        string
+	DKIMDomain      string
+	DKIMSelector    string
+	DKIMKey         string
+	GatewayTimeout  time.Duration
+	AttemptTTL      time.Duration
+	MetricsAddr     string
+	LogLevel        slog.Level
+	LogFormat       string // "json" or "text"
+	WebhookAllow    []netip.Prefix
+	HTTPAddr        string // redirects to https, with TLSDomains
+	AlertURL        string
 	// Scheduled backups; none without a folder.
 	BackupDir       string
 	BackupEvery     time.Duration

@@ -34,6 +34,7 @@ func Variables() []Variable {
 		{Name: "CHECKOUT_ADDR", Default: "127.0.0.1:8080", Text: "address to listen on", set: setAddr(func(c *Config) *string { return &c.Addr })},
 		{Name: "CHECKOUT_BASE_URL", Absent: "none, required by serve", Text: "public origin; https unless the host is loopback. Links and callbacks are built from it, never from the Host header", set: setBaseURL},
 		{Name: "CHECKOUT_DATABASE_URL", Default: "sqlite:data/checkout.db", Secret: true, Text: "sqlite:FILE or postgres://user:password@host/name", set: setDatabaseURL},
+		{Name: "CHECKOUT_DATABASE_POOL_URL", Absent: "off", Secret: true, Text: "the same PostgreSQL through PgBouncer, pool_mode transaction: the way of the server's transactions. Migrations, locks and commands take the direct one", set: setPoolURL},
 		{Name: "CHECKOUT_SECRET_KEY", Absent: "none, required by serve", Secret: true, Text: "32 bytes in base64, encrypts credentials at rest; checkout key new prints one. Older keys may follow the present one, after commas: they only open what they once sealed", set: setSecretKeys},
 		{Name: "CHECKOUT_TRUSTED_PROXIES", Absent: "none", Text: "CIDRs, separated by commas, whose forwarded headers are believed", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.TrustedProxies })},
 		{Name: "CHECKOUT_TLS_DOMAINS", Absent: "off", Text: "domains, separated by commas, for which certificates are got and renewed by itself; CHECKOUT_ADDR is then :443 unless given", set: setDomains},
@@ -130,6 +131,15 @@ func setDatabaseURL(c *Config, value string) error {
 		return expected
 	}
 	c.DatabaseURL = value
+	return nil
+}
+
+func setPoolURL(c *Config, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return errors.New("postgres://user:password@host:port/name of the pooler")
+	}
+	c.DatabasePoolURL = value
 	return nil
 }
 

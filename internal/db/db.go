@@ -18,6 +18,9 @@ import (
 type Options struct {
 	// URL is sqlite:PATH or postgres://….
 	URL string
+	// PoolURL leads to the same PostgreSQL through a pooler that gives a connection for one transaction
+	// only (PgBouncer); "" when there is none. Only transactions go that way.
+	PoolURL string
 	// Now is the clock, Forward(time.Now) when nil.
 	Now func() time.Time
 	// Migrate brings an older schema up to date. Only serve and migrate do.
@@ -44,6 +47,7 @@ type DB struct {
 	bell   bell
 	lock   serveLock
 	here   *presence // of a server on PostgreSQL
+	pooled bool      // whose transactions go through a pooler
 	stats  counters
 	health health
 	closed sync.Once
@@ -111,7 +115,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if t.migrations == nil {
 		t.migrations = embedded
 	}
-	db := &DB{target: t, now: opts.Now, watch: opts.Watch, health: health{over: make(chan struct{})}}
+	db := &DB{target: t, now: opts.Now, watch: opts.Watch, pooled: opts.PoolURL != "", health: health{over: make(chan struct{})}}
 	if db.now == nil {
 		db.now = Forward(time.Now)
 	}
@@ -146,7 +150,7 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 	if db.target.engine == SQLite {
 		db.engine, err = openSQLite(db)
 	} else {
-		db.engine, err = openPostgres(ctx, db)
+		db.engine, err = openPostgres(ctx, db, opts.PoolURL)
 	}
 	return err
 }

@@ -69,8 +69,8 @@ func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-func openPostgres(ctx context.Context, db *DB) (*pgEngine, error) {
-	pool, err := openPostgresPool(db.target.url, pgConnections, db.lookAtHistory(db.here != nil))
+func openPostgres(ctx context.Context, db *DB, poolURL string) (*pgEngine, error) {
+	pool, err := db.openTransactions(ctx, poolURL)
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,13 @@ func (p *presence) keep(ctx context.Context, db *DB) {
 		}
 		if p.conn == nil && ctx.Err() == nil {
 			conn, err := p.take(short)
+			if err == nil && db.pooled {
+				// A pooler hides that another server has taken over; this connection saw the old one go.
+				if err = db.lookDirect(short, conn); err != nil {
+					_ = conn.Close()
+					conn = nil
+				}
+			}
 			if errors.Is(err, ErrRestored) {
 				db.give(err)
 			}

@@ -102,10 +102,18 @@ func TestSoak_MemoryStaysFlat(t *testing.T) {
 
 // TestTwo_EitherIsKilled: two processes on one PostgreSQL, customers at both, and either is killed at
 // random, for as long as -faults.two says. Whoever finds nobody there comes again and is led to the other.
-// At rest the books are the bank's.
+// At rest the books are the bank's; so they are when all of it goes through PgBouncer.
 func TestTwo_EitherIsKilled(t *testing.T) {
 	t.Parallel()
-	a := newHouse(t, dbtest.PostgresURL(t))
+	t.Run("direct", func(t *testing.T) { t.Parallel(); eitherIsKilled(t, newHouse(t, dbtest.PostgresURL(t))) })
+	t.Run("pooled", func(t *testing.T) {
+		t.Parallel()
+		url := dbtest.PostgresURL(t)
+		eitherIsKilled(t, newHouse(t, url, "CHECKOUT_DATABASE_POOL_URL="+dbtest.Pooler(t, url)))
+	})
+}
+
+func eitherIsKilled(t *testing.T, a *house) {
 	a.bank.every(start, moody)
 	a.bank.every(verify, moody)
 	b := *a

@@ -54,20 +54,26 @@ func launch(bin string) (base, missing string, err error) {
 	}
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = dir
+	if _, err := outlivedBy(cmd, credential); err != nil {
+		return "", "", errors.Join(fmt.Errorf("start the server: %w", err), os.RemoveAll(dir))
+	}
+	return fmt.Sprintf("postgres://checkout@127.0.0.1:%d/postgres?sslmode=disable", port), "", nil
+}
+
+// outlivedBy starts a process that gets TERM when this one dies, in whatever way. ended is closed behind it.
+func outlivedBy(cmd *exec.Cmd, credential *syscall.Credential) (ended chan struct{}, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Pdeathsig: syscall.SIGTERM, Setpgid: true}
-	started := make(chan error)
+	started, ended := make(chan error), make(chan struct{})
 	go func() {
 		// The signal comes when the thread that started the child ends, not the process: this
 		// thread stays.
 		runtime.LockOSThread()
 		started <- cmd.Start()
 		_ = cmd.Wait()
+		close(ended)
 		select {}
 	}()
-	if err := <-started; err != nil {
-		return "", "", errors.Join(fmt.Errorf("start the server: %w", err), os.RemoveAll(dir))
-	}
-	return fmt.Sprintf("postgres://checkout@127.0.0.1:%d/postgres?sslmode=disable", port), "", nil
+	return ended, <-started
 }
 
 // Unprivileged picks the user to run as: PostgreSQL refuses root.
