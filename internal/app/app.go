@@ -149,7 +149,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 		return nil, err
 	}
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
-	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
+	a.worker.Every("feed", feedEvery, func(ctx context.Context) error { return errors.Join(a.Engine.FeedNews(ctx), a.Engine.SumUp(ctx)) })
 	a.worker.Every("remind", remindEvery, a.Engine.Remind)
 	a.worker.Register(worker.Kind{Name: payments.JobRules, Concurrency: 1, Handle: a.Engine.RunRules, Endless: true})
 	a.worker.Register(worker.Kind{Name: payments.JobRun, Concurrency: 2, Handle: a.Engine.RunMany, Endless: true})

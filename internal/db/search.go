@@ -6,17 +6,21 @@ import (
 	"strings"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
 )
 
 // mostNamed bounds how many invoices one word may find before the other conditions are asked, so that
 // a common name costs no more in a database of millions. The newest are found first.
-const mostNamed = 10_000
+// One more than a list is counted to, so that "more than" is said of it.
+const mostNamed = mostCounted + 1
 
 // Named is what an invoice is looked for by. Words are folded, and so is what they are compared with.
 type Named struct {
 	Words     []string // all of them, each exactly or, from three letters on, as a beginning
 	ID        string
 	Canonical string // a tracking number
+	Amounts   []money.Rial
+	Card      string // the last four digits of the card that paid
 }
 
 // SetTerms says what an invoice is found by from now on: the words to add, and those that are over.
@@ -56,25 +60,70 @@ func (q *InvoiceQuery) from(w *where) string {
 	var names []string
 	by := func(text string, args ...any) { names = append(names, w.numbered(text, args...)) }
 	if len(n.Words) > 0 {
-		names = append(names, `SELECT found FROM (`+q.words(w)+`) AS words`)
+		names = append(names, `SELECT found, 1 AS sure FROM (`+q.words(w)+`) AS words`)
 	}
 	if n.ID != "" {
-		by(`SELECT number AS found FROM invoices WHERE merchant_id = ? AND live = ? AND id = ?`, q.MerchantID, bit(q.Live), n.ID)
+		by(`SELECT number AS found, 1 AS sure FROM invoices WHERE merchant_id = ? AND live = ? AND id = ?`, q.MerchantID, bit(q.Live), n.ID)
 	}
 	if len(n.Words) == 1 {
 		if number, err := strconv.ParseInt(n.Words[0], 10, 64); err == nil && number > 0 {
-			by(`SELECT number AS found FROM invoices WHERE merchant_id = ? AND live = ? AND number = ?`, q.MerchantID, bit(q.Live), number)
+			by(`SELECT number AS found, 1 AS sure FROM invoices WHERE merchant_id = ? AND live = ? AND number = ?`, q.MerchantID, bit(q.Live), number)
 		}
 	}
 	if n.Canonical != "" {
-		by(`SELECT i.number AS found FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id JOIN invoices i ON i.id = a.invoice_id
+		by(`SELECT i.number AS found, 1 AS sure FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id JOIN invoices i ON i.id = a.invoice_id
 WHERE r.canonical = ? AND r.bound = 1 AND i.merchant_id = ? AND i.live = ?`, n.Canonical, q.MerchantID, bit(q.Live))
 	}
+	names = append(names, q.finds(w)...)
 	if len(names) == 0 {
 		return ` FROM invoices`
 	}
 	w.add("number = found")
-	return ` FROM (` + strings.Join(names, ` UNION `) + `) AS named CROSS JOIN invoices`
+	if n.unsure() {
+		q.certain(w)
+	}
+	return ` FROM (SELECT found, MAX(sure) AS sure FROM (` + strings.Join(names, ` UNION ALL `) + `) AS names GROUP BY found) AS named CROSS JOIN invoices`
+}
+
+// unsure says that invoices may be found which are none of what is looked for: the amount of one may
+// have been another when its find was written, and what was not summed up yet has no finds at all.
+func (n *Named) unsure() bool { return len(n.Amounts) > 0 || n.Card != "" }
+
+// finds are the invoices with an amount or a card, and those that were not looked at for them yet.
+func (q *InvoiceQuery) finds(w *where) []string {
+	n := q.Named
+	if !n.unsure() {
+		return nil
+	}
+	const shop = `(SELECT shop FROM feeds WHERE merchant_id = ? AND live = ?)`
+	var names []string
+	limited := func(sure, name, text string, args ...any) {
+		names = append(names, w.numbered(`SELECT found, `+sure+` AS sure FROM (`+text+` LIMIT `+strconv.Itoa(mostNamed)+`) AS `+name, args...))
+	}
+	const found = `SELECT number AS found FROM finds WHERE shop = ` + shop + ` AND value = ? ORDER BY number DESC`
+	for i, amount := range n.Amounts {
+		limited("0", "amount"+strconv.Itoa(i), found, q.MerchantID, bit(q.Live), int64(amount))
+	}
+	if value, ok := CardFind(n.Card); ok {
+		limited("1", "card", found, q.MerchantID, bit(q.Live), value)
+	}
+	limited("0", "placed", `SELECT number AS found FROM feed WHERE shop = `+shop+`
+  AND position > (SELECT summed_position FROM feeds WHERE merchant_id = ? AND live = ?) ORDER BY position DESC`, q.MerchantID, bit(q.Live), q.MerchantID, bit(q.Live))
+	limited("0", "unfed", `SELECT number AS found FROM invoices WHERE merchant_id = ? AND live = ? AND fed_seq < event_seq ORDER BY number DESC`, q.MerchantID, bit(q.Live))
+	return names
+}
+
+// certain keeps of what was found unsurely what has the amount, or was paid by the card.
+func (q *InvoiceQuery) certain(w *where) {
+	text, args := "sure = 1", []any(nil)
+	for _, amount := range q.Named.Amounts {
+		text, args = text+" OR amount_rial = ?", append(args, int64(amount))
+	}
+	if q.Named.Card != "" {
+		text += " OR EXISTS (SELECT 1 FROM attempts a WHERE a.id = invoices.paid_attempt_id AND SUBSTR(a.card_mask, LENGTH(a.card_mask) - 3) = ?)"
+		args = append(args, q.Named.Card)
+	}
+	w.add("("+text+")", args...)
 }
 
 // words finds the numbers of the invoices that have all words.

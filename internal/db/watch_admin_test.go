@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
 	"dargah/internal/db"
 )
 
@@ -26,6 +27,7 @@ func adminStock(tx *db.Tx, s *stock) error {
 func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 	one := func(_ any, err error) error { return err }
 	user := s.user.ID
+	feed := checkout.Feed{MerchantID: pottery, Live: true}
 	lines := []checkout.SettledLine{{Kind: checkout.SettledHere, Line: 1, Ours: 5}, {Kind: checkout.SettledAmount, Line: 2, Theirs: 4, Ours: 5}}
 	all := map[string]func(tx *db.Tx) error{
 		"InsertSettlement":     func(tx *db.Tx) error { return tx.InsertSettlement(stockSettlement(s, "stl_2")) },
@@ -112,6 +114,17 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 			_, _, err := tx.PaidBetween(pottery, true, moneyTime, moneyTime.Add(time.Hour))
 			return err
 		},
+		"Unsummed":    func(tx *db.Tx) error { return one(tx.Unsummed()) },
+		"Summed":      func(tx *db.Tx) error { return one(tx.Summed(feed)) },
+		"FeedMissing": func(tx *db.Tx) error { return one(tx.FeedMissing(feed, 9)) },
+		"FeedBehind": func(tx *db.Tx) error {
+			_, _, err := tx.FeedBehind(feed, 0, 9)
+			return err
+		},
+		"SumUp": func(tx *db.Tx) error {
+			return tx.SumUp(feed, 0, 1, []db.DaySum{{Day: 1, Gateway: "ghesta", What: "paid", Count: 1, Total: 1}}, []db.Find{{Value: 1, Number: 1}})
+		},
+		"DaySums":      func(tx *db.Tx) error { return one(tx.DaySums(feed, 1)) },
 		"CountWaiting": func(tx *db.Tx) error { return one(tx.CountWaiting(pottery, true)) },
 		"InsertNote": func(tx *db.Tx) error {
 			return tx.InsertNote(db.Note{ID: "nte_2", InvoiceID: s.inv.ID, UserID: user, CreatedAt: moneyTime})
@@ -126,6 +139,7 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 	lists := map[string]db.InvoiceQuery{
 		"next page": {BeforeAt: moneyTime, BeforeID: "inv_1"}, "gateway": {Gateway: "ghesta"}, "days": {From: moneyTime, To: moneyTime.Add(time.Hour)},
 		"search":    {Named: &db.Named{Words: []string{"1001", "customer"}, ID: "inv_1", Canonical: "1001"}},
+		"amount":    {Named: &db.Named{Words: []string{"1234"}, Amounts: []money.Rial{1234, 12340}, Card: "1234"}},
 		"reference": {Reference: "R1", Named: &db.Named{Words: []string{"r1"}}},
 	}
 	for _, status := range checkout.InvoiceStatuses() {

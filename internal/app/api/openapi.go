@@ -184,7 +184,7 @@ func invoiceFilters() []*huma.Param {
 		query("status", "Only invoices in this state.", "paid", invoiceStatuses()...),
 		query("gateway", "Only invoices that this gateway may take.", "ghesta", "gardeshpay", "ghesta"),
 		query("reference", "Only invoices with exactly this reference of yours.", "1024"),
-		query("q", "What the customer tells you: an invoice's number or id, your reference, words of the name, the mobile, the email, a tracking number or the bank's reference. Whole, or from three letters on the beginning of a word; Persian and Arabic letters and digits are the same.", "1001"),
+		query("q", "What the customer tells you: an invoice's number or id, your reference, words of the name, the mobile, the email, a tracking number or the bank's reference, the amount in rial or toman, the last four digits of the card. Whole, or from three letters on the beginning of a word; Persian and Arabic letters and digits are the same.", "1001"),
 		moment("created_from", "Created at this time or later.", "2026-11-01T00:00:00Z"),
 		moment("created_to", "Created at this time or earlier.", "2026-12-01T00:00:00Z"),
 	}

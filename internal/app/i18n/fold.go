@@ -83,3 +83,46 @@ func FoldAmount(s string) (int64, error) {
 func isBlank(r rune) bool {
 	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
 }
+
+// Unit is what somebody who typed an amount said that it is in.
+type Unit int
+
+// The units of an amount.
+const (
+	UnitUnsaid Unit = iota
+	UnitToman
+	UnitRial
+)
+
+// units are the words for them, folded.
+var units = map[string]Unit{
+	"تومان": UnitToman, "تومن": UnitToman, "تومانی": UnitToman, "toman": UnitToman, "tomans": UnitToman, "irt": UnitToman,
+	"ریال": UnitRial, "ریالی": UnitRial, "rial": UnitRial, "rials": UnitRial, "irr": UnitRial,
+}
+
+// FoldSum reads an amount that somebody looks for: FoldAmount's, with its unit before or behind it if it
+// was typed. Nothing is paid by it, so groups of three may be set apart by points as well.
+func FoldSum(s string) (int64, Unit, error) {
+	s = FoldText(s)
+	digit := func(r rune) bool { return r >= '0' && r <= '9' }
+	first, last := strings.IndexFunc(s, digit), strings.LastIndexFunc(s, digit)
+	if first < 0 {
+		return 0, UnitUnsaid, ErrAmount
+	}
+	unit := UnitUnsaid
+	for _, word := range []string{s[:first], s[last+1:]} {
+		if word = strings.TrimFunc(word, isBlank); word == "" {
+			continue
+		}
+		said, known := units[word]
+		if !known || unit != UnitUnsaid && unit != said {
+			return 0, UnitUnsaid, ErrAmount
+		}
+		unit = said
+	}
+	n, err := FoldAmount(strings.ReplaceAll(s[first:last+1], ".", ","))
+	if err != nil {
+		return 0, UnitUnsaid, err
+	}
+	return n, unit, nil
+}

@@ -134,6 +134,53 @@ func FuzzFoldAmount(f *testing.F) {
 	})
 }
 
+func TestFoldSum(t *testing.T) {
+	for s, want := range map[string]struct {
+		n    int64
+		unit i18n.Unit
+	}{
+		"1500000": {1_500_000, i18n.UnitUnsaid}, "۱٬۵۰۰٬۰۰۰": {1_500_000, i18n.UnitUnsaid}, "1.500.000": {1_500_000, i18n.UnitUnsaid},
+		"١٥٠٠٠٠ تومان": {150_000, i18n.UnitToman}, "تومان ۱۵۰": {150, i18n.UnitToman}, "150تومن": {150, i18n.UnitToman}, "150 000 Toman": {150_000, i18n.UnitToman},
+		"۱۵۰۰ ريال": {1500, i18n.UnitRial}, "IRR 1,500": {1500, i18n.UnitRial}, "1500 rials": {1500, i18n.UnitRial}, "rial 15 rial": {15, i18n.UnitRial},
+	} {
+		if n, unit, err := i18n.FoldSum(s); n != want.n || unit != want.unit || err != nil {
+			t.Errorf("%q = %d in %d, %v", s, n, unit, err)
+		}
+	}
+	for _, s := range []string{"", "تومان", "rial", "12.5", "1.50", "150 dollar", "x150", "-150", "150-", "1500 toman rial", "rial 1500 toman", "۱٫۵", "1500,", "order 15"} {
+		if n, unit, err := i18n.FoldSum(s); !errors.Is(err, i18n.ErrAmount) || n != 0 || unit != i18n.UnitUnsaid {
+			t.Errorf("%q = %d in %d, %v", s, n, unit, err)
+		}
+	}
+}
+
+func FuzzFoldSum(f *testing.F) {
+	for _, s := range []string{"2,705,000 تومان", "ریال ۲٬۷۰۵", "1.500.000", "toman 5 tomans", "IRR", "12.5", "-1", "9223372036854775808"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, unit, err := i18n.FoldSum(s)
+		if err != nil {
+			if n != 0 || unit != i18n.UnitUnsaid {
+				t.Fatalf("%q: %d in %d beside an error", s, n, unit)
+			}
+			return
+		}
+		var want int64
+		for _, r := range i18n.FoldText(s) {
+			if r >= '0' && r <= '9' {
+				want = want*10 + int64(r-'0')
+			}
+		}
+		if n < 0 || n != want {
+			t.Fatalf("%q became %d", s, n)
+		}
+		if again, same, err := i18n.FoldSum(i18n.Digits(i18n.FA, s)); again != n || same != unit || err != nil {
+			t.Fatalf("%q in Persian digits: %d in %d, %v", s, again, same, err)
+		}
+	})
+}
+
 func TestFoldText(t *testing.T) {
 	for s, want := range map[string]string{
 		"علي كريمي":                  "علی کریمی",

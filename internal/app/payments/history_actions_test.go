@@ -3,6 +3,7 @@ package payments_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/url"
@@ -54,6 +55,7 @@ func (h *history) actions() []action {
 		{"weather", 4, always, h.changeWeather},
 		{"outage", 1, always, h.outage},
 		{"time", 4, always, h.letPass},
+		{"sum up", 2, always, func() { h.may(errors.Join(h.FeedNews(context.Background()), h.SumUp(context.Background()))) }},
 		{"die", 2, always, h.dieAction},
 		{"late answer", 3, func() bool { return len(h.hung) > 0 }, h.anyLateAnswer},
 	}

@@ -366,6 +366,9 @@ func (h *history) rest() {
 		h.lateAnswer(0) // nothing is being asked any more
 	}
 	h.check("after the last late word", restLaw)
+	if err := h.sumsLaw(h.scope, h.began, h.clock.now()); err != nil {
+		h.r.Fatalf("at rest: %v", err)
+	}
 }
 
 // kept: a captured payment belongs to an attempt that is paid or that a person looks at.

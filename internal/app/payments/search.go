@@ -6,6 +6,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
+	"dargah/internal/app/money"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -82,7 +83,38 @@ func named(query string) *db.Named {
 	if len(n.Words) == 0 {
 		return nil
 	}
+	n.Amounts, n.Card = amounts(query), card(query)
 	return n
+}
+
+// amounts are those that somebody means who typed a number: toman or rial, unless they said which.
+func amounts(query string) []money.Rial {
+	n, unit, err := i18n.FoldSum(query)
+	if err != nil || n < 1 {
+		return nil
+	}
+	var list []money.Rial
+	if unit != i18n.UnitToman && n <= int64(money.MaxInvoice) {
+		list = append(list, money.Rial(n))
+	}
+	if unit != i18n.UnitRial && n <= int64(money.MaxInvoice)/10 {
+		list = append(list, money.Rial(n*10))
+	}
+	return list
+}
+
+// card is the end of a card's number, as it is said on the telephone or stands on a receipt: four
+// digits, alone or behind a mask. "" when it is none.
+func card(query string) string {
+	digits := i18n.FoldDigits(query)
+	if len(digits) < 4 || len(digits) > 24 {
+		return ""
+	}
+	head, last := digits[:len(digits)-4], digits[len(digits)-4:]
+	if strings.Trim(last, "0123456789") != "" || strings.Trim(head, "0123456789*xX-") != "" || head != "" && !strings.ContainsAny(head, "*xX") {
+		return ""
+	}
+	return last
 }
 
 func words(folded string) []string {
