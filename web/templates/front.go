@@ -29,8 +29,14 @@ type Matter struct {
 	ID           string
 }
 
-// Figure is one number with its name.
-type Figure struct{ Name, Value, Unit, Text string }
+// Figure is one number with its name, or several, each on a line of its own.
+type Figure struct {
+	Name, Value, Unit, Text string
+	Lines                   []FigureLine
+}
+
+// FigureLine is one of several numbers, what it is of, and what else there is to say.
+type FigureLine struct{ Value, Name, Aside string }
 
 // Bars is a chart of days, drawn in the reading direction, with the same numbers as a table.
 type Bars struct {

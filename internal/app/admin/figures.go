@@ -2,6 +2,7 @@ package admin
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,23 +63,54 @@ func (d *days) of(tx *db.Tx, sc payments.Scope, from, to, now time.Time) (day, e
 	return got, err
 }
 
-// sums are today, this Jalali month, how the gateways do, and the chart of days.
-func (a *Admin) sums(tx *db.Tx, v *visit, view *templates.Front, now time.Time) error {
-	l := v.l
-	first, _ := i18n.JalaliMonth(now)
-	start := startOfDay(now)
-	begin := start
+// books are what the days of a shop brought: out of their sums or, while those do not reach to now, out
+// of the invoices themselves.
+type books struct {
+	payments.Days
+	admin *Admin
+	tx    *db.Tx
+	scope payments.Scope
+	now   time.Time
+}
+
+func (b *books) of(from time.Time) (day, error) {
+	if b.Behind {
+		return b.admin.days.of(b.tx, b.scope, from, nextDay(from), b.now)
+	}
+	count, total := b.Paid(from, from)
+	return day{count, total}, nil
+}
+
+func (b *books) ends(from time.Time) ([]db.Ended, error) {
+	if b.Behind {
+		return b.tx.AttemptEnds(b.scope.MerchantID, b.scope.Live, from)
+	}
+	return b.Ends(from, b.now), nil
+}
+
+// firstCharted is the first of the days that the home page tells of: it shows the newest thirty, and the
+// Jalali month.
+func firstCharted(now time.Time) time.Time {
+	begin := startOfDay(now)
 	for range chartDays - 1 {
 		begin = startOfDay(begin.Add(-12 * time.Hour))
 	}
-	if first.Before(begin) {
-		begin = first
+	if first, _ := i18n.JalaliMonth(now); first.Before(begin) {
+		return first
 	}
+	return begin
+}
+
+// sums are today, this Jalali month, how the gateways do, and the chart of days.
+func (a *Admin) sums(b *books, v *visit, view *templates.Front) error {
+	l, now := v.l, b.now
+	first, _ := i18n.JalaliMonth(now)
+	start := startOfDay(now)
 	var list []day
 	var froms []time.Time
 	var month, today day
-	for from := begin; !from.After(start); from = nextDay(from) {
-		got, err := a.days.of(tx, v.scope, from, nextDay(from), now)
+	for from := firstCharted(now); !from.After(start); from = nextDay(from) {
+		got, err := b.of(from)
 		if err != nil {
 			return err
 		}
@@ -92,153 +124,92 @@ func (a *Admin) sums(tx *db.Tx, v *visit, view *templates.Front, now time.Time) 
 		list, froms = list[len(list)-chartDays:], froms[len(froms)-chartDays:]
 	}
 	view.Days = v.bars(list, froms, first)
-	ends, err := tx.AttemptEnds(v.scope.MerchantID, v.scope.Live, startOfDay(now.Add(-6*24*time.Hour)))
+	week, err := b.ends(startOfDay(now.Add(-6 * 24 * time.Hour)))
 	if err != nil {
 		return err
 	}
-	var figure templates.Figure
-	view.Ends, figure = v.ends(ends)
+	view.Ends = v.ends(week)
+	ofMonth, err := b.ends(first)
+	if err != nil {
+		return err
+	}
+	ofToday, err := b.ends(start)
+	if err != nil {
+		return err
+	}
 	view.Figures = []templates.Figure{
 		{Name: l.T("admin.figure.today"), Value: i18n.Toman(l, today.total), Unit: l.T("pay.toman"), Text: l.T("admin.figure.payments", "count", number(l, today.count))},
 		{Name: l.T("admin.figure.month", "month", i18n.MonthYear(l, now)), Value: i18n.Toman(l, month.total), Unit: l.T("pay.toman"), Text: l.T("admin.figure.payments", "count", number(l, month.count))},
-		figure,
+		v.success(ofMonth, ofToday, i18n.MonthYear(l, now)),
+		v.speed(b, first, start),
 	}
 	return nil
 }
 
-func coordinate(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
-
-// bars draws what the days brought in million toman, the oldest where reading begins.
-func (v *visit) bars(list []day, froms []time.Time, month time.Time) *templates.Bars {
+// success is the share of attempts that paid, by gateway: of the month, and of today where some ended.
+func (v *visit) success(month, today []db.Ended, name string) templates.Figure {
 	l := v.l
-	const width, base, high, edge = 524.0, 160.0, 140.0, 36.0
-	most := 1.0
-	for _, d := range list {
-		most = max(most, float64(d.total)/1e7)
-	}
-	step := nice(most)
-	top := step * 3
-	mirror := func(x float64) string {
-		if l == i18n.FA {
-			return coordinate(560 - x)
-		}
-		return coordinate(x)
-	}
-	out := &templates.Bars{Title: l.T("admin.chart.days"), Unit: l.T("admin.chart.days_unit"), Label: l.T("admin.chart.label", "title", l.T("admin.chart.days")), Heads: [2]string{l.T("admin.chart.day"), l.T("admin.chart.toman")}}
-	for i := range 4 {
-		y := base - high*float64(i)/3
-		class := "rule"
-		if i == 0 {
-			class = "axis"
-		}
-		text := i18n.Digits(l, strconv.FormatFloat(step*float64(i), 'f', -1, 64))
-		from, to := mirror(edge), mirror(560)
-		out.Rules = append(out.Rules, templates.Rule{D: "M" + from + " " + coordinate(y) + "H" + to, X: mirror(0), Y: coordinate(y + 4), Anchor: "start", Text: text, Class: class})
-	}
-	slot := width / float64(len(list))
-	for i, d := range list {
-		h := float64(d.total) / 1e7 / top * high
-		x := edge + slot*float64(i) + slot*0.17
-		w := slot * 0.66
-		if l == i18n.FA {
-			x = 560 - x - w
-		}
-		class := "bar"
-		if !froms[i].Before(month) {
-			class = "bar on"
-		}
-		if d.total > 0 {
-			h = max(h, 1.5)
-		}
-		out.List = append(out.List, templates.Bar{X: coordinate(x), Y: coordinate(base - h), W: coordinate(w), H: coordinate(h), Class: class})
-		name := i18n.DayLong(l, froms[i])
-		out.Rows = append(out.Rows, [2]string{name, i18n.Toman(l, d.total)})
-		if !froms[i].Equal(month) || i < 3 || i > len(list)-4 {
-			continue
-		}
-		out.Names = append(out.Names, templates.ClockMark{X: mirror(edge + slot*(float64(i)+0.5)), Anchor: "middle", Text: i18n.MonthYear(l, month)})
-	}
-	out.Names = append(
-		out.Names,
-		templates.ClockMark{X: mirror(edge), Anchor: "start", Text: i18n.DateFigures(l, froms[0])},
-		templates.ClockMark{X: mirror(560), Anchor: "end", Text: l.T("admin.range.today")},
-	)
-	return out
-}
-
-// nice is a round step so that three of them hold most.
-func nice(most float64) float64 {
-	step := 1.0
-	for {
-		for _, f := range []float64{1, 2, 5} {
-			if step*f*3 >= most {
-				return step * f
-			}
-		}
-		step *= 10
-	}
-}
-
-// ends draws how the attempts at each gateway ended, and says the share that paid.
-func (v *visit) ends(list []db.Ended) (*templates.Ends, templates.Figure) {
-	l := v.l
-	out := &templates.Ends{Title: l.T("admin.chart.ends"), Unit: l.T("admin.tab.7d"), Label: l.T("admin.chart.label", "title", l.T("admin.chart.ends"))}
-	groups := []struct {
-		name, class string
-		states      []checkout.AttemptStatus
-	}{
-		{"paid", "f-paid", []checkout.AttemptStatus{checkout.AttemptPaid}},
-		{"canceled", "f-none", []checkout.AttemptStatus{checkout.AttemptCanceled}},
-		{"abandoned", "f-wait", []checkout.AttemptStatus{checkout.AttemptAbandoned}},
-		{"failed", "f-failed", []checkout.AttemptStatus{checkout.AttemptFailed, checkout.AttemptNeedsReview, checkout.AttemptUnclaimed}},
-	}
-	out.Heads = []string{l.T("admin.col.method")}
-	for _, g := range groups {
-		out.Heads = append(out.Heads, l.T("admin.end."+g.name))
-		out.Legend = append(out.Legend, templates.LegendMark{Class: g.class, Text: l.T("admin.end." + g.name)})
-	}
-	figure := templates.Figure{Name: l.T("admin.figure.success"), Value: "–", Text: l.T("admin.figure.success_text")}
+	f := templates.Figure{Name: l.T("admin.figure.success", "month", name), Value: "–", Text: l.T("admin.figure.success_text")}
 	for _, gateway := range payments.GatewayNames() {
-		counts, all := make([]int, len(groups)), 0
-		for _, e := range list {
-			for i, g := range groups {
-				for _, s := range g.states {
-					if e.Gateway == gateway && e.Status == s {
-						counts[i] += e.Count
-						all += e.Count
-					}
-				}
-			}
-		}
-		if all == 0 {
+		percent, any := share(month, gateway)
+		if !any {
 			continue
 		}
-		y := 14 + 56*float64(len(out.Lines))
-		percent := number(l, (counts[0]*100+all/2)/all)
-		line := templates.EndLine{Name: v.brand(gateway), Text: l.T("admin.chart.percent", "percent", percent), Y: coordinate(y), NameX: "0", NameAnchor: "start", TextX: "260", TextAnchor: "end"}
-		if l == i18n.FA {
-			line.NameX, line.TextX = "260", "0"
+		f.Value = ""
+		line := templates.FigureLine{Value: l.T("admin.figure.percent", "percent", number(l, percent)), Name: v.brand(gateway)}
+		if percent, any := share(today, gateway); any {
+			line.Aside = l.T("admin.figure.today_percent", "percent", number(l, percent))
 		}
-		at := 0.0
-		row := []string{v.brand(gateway)}
-		for i, n := range counts {
-			w := 260 * float64(n) / float64(all)
-			x := at
-			if l == i18n.FA {
-				x = 260 - at - w
-			}
-			line.Parts = append(line.Parts, templates.Bar{X: coordinate(x), Y: coordinate(y + 8), W: coordinate(max(w-1, 0)), H: "14", Class: groups[i].class})
-			at += w
-			row = append(row, number(l, n))
+		f.Lines = append(f.Lines, line)
+	}
+	return f
+}
+
+// share is how many of a hundred attempts at a gateway paid, of those that ended.
+func share(list []db.Ended, gateway string) (percent int, any bool) {
+	paid, all := 0, 0
+	for _, e := range list {
+		if e.Gateway != gateway || e.Status.Out() {
+			continue
 		}
-		out.Lines, out.Rows = append(out.Lines, line), append(out.Rows, row)
-		if figure.Value == "–" {
-			figure.Value, figure.Unit = percent, l.T("admin.figure.percent", "gateway", v.brand(gateway))
-		} else {
-			figure.Unit += " · " + percent + " " + l.T("admin.figure.percent", "gateway", v.brand(gateway))
+		all += e.Count
+		if e.Status == checkout.AttemptPaid {
+			paid += e.Count
 		}
 	}
-	return out, figure
+	if all == 0 {
+		return 0, false
+	}
+	return (paid*100 + all/2) / all, true
+}
+
+// speed is how long half of the payments took from the customer's return to the proof.
+func (v *visit) speed(b *books, month, today time.Time) templates.Figure {
+	f := templates.Figure{Name: v.l.T("admin.figure.took"), Value: "–", Text: v.l.T("admin.figure.took_text")}
+	if took, any := b.Took(month, b.now); any && !b.Behind {
+		f.Value, f.Unit = v.taken(took)
+	}
+	if took, any := b.Took(today, b.now); any && !b.Behind {
+		value, unit := v.taken(took)
+		f.Text += " " + v.l.T("admin.figure.took_today", "time", value+" "+unit)
+	}
+	return f
+}
+
+// taken is a short time for reading: tenths of a second, then seconds, then minutes.
+func (v *visit) taken(d time.Duration) (value, unit string) {
+	text := strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
+	unit = v.l.T("admin.figure.seconds")
+	switch {
+	case d >= 2*time.Minute:
+		text, unit = strconv.Itoa(int((d+30*time.Second)/time.Minute)), v.l.T("admin.figure.minutes")
+	case d >= 10*time.Second:
+		text = strconv.Itoa(int((d + time.Second/2) / time.Second))
+	}
+	if v.l == i18n.FA {
+		text = strings.ReplaceAll(text, ".", "٫")
+	}
+	return i18n.Digits(v.l, text), unit
 }
 
 // firstSteps lead a new shop: a gateway, an invoice, a look as a customer.

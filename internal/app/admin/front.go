@@ -61,9 +61,14 @@ func (a *Admin) front(c echo.Context, v *visit) error {
 	if len(queue) > queueShown {
 		view.Queue, view.More = queue[:queueShown], home+"/attention"
 	}
+	b := books{admin: a, scope: v.scope, now: now}
+	if b.Days, err = a.Engine.Days(ctx, v.scope, firstCharted(now)); err != nil {
+		return err
+	}
 	err = a.DB.View(ctx, func(tx *db.Tx) error {
+		b.tx = tx
 		view.Figures, view.Days, view.Ends = nil, nil, nil
-		if err := a.sums(tx, v, &view, now); err != nil {
+		if err := a.sums(&b, v, &view); err != nil {
 			return err
 		}
 		return a.firstSteps(tx, v, &view)
