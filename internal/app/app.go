@@ -244,6 +244,7 @@ func (a *App) patience() time.Duration { return a.cfg.GatewayTimeout + drainSlac
 func (a *App) stop(ctx context.Context, patience time.Duration) error {
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	a.Engine.StopCounts()
 	err := a.Server.Shutdown(down)
 	if drained := a.worker.Drain(patience); errors.Is(drained, worker.ErrImpatient) {
 		a.log.Warn("work was cut off; it goes on after the next start")

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"fmt"
 
 	"dargah/internal/app/money"
@@ -32,4 +33,51 @@ func (tx *Tx) InvoiceTotals(q InvoiceQuery) (Totals, error) {
 		return Totals{}, fmt.Errorf("count invoices: %w", err)
 	}
 	return Totals{Count: min(int(count), mostCounted), More: count > mostCounted, Paid: int(paid), PaidTotal: money.Rial(total)}, nil
+}
+
+// counting is how many rows one statement of AllTotals reads: what asks it to end is heard between them.
+const counting = 5_000
+
+// AllTotals counts a list to its end, and adds up what is paid in it.
+func (tx *Tx) AllTotals(ctx context.Context, q InvoiceQuery) (Totals, error) {
+	var t Totals
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return t, fmt.Errorf("count all invoices: %w", err)
+		}
+		n, err := tx.countPage(&q, &t)
+		if err != nil {
+			return t, err
+		}
+		more = n == counting
+	}
+	return t, nil
+}
+
+func (tx *Tx) countPage(q *InvoiceQuery, t *Totals) (n int, err error) {
+	w := where{}
+	from, err := q.conditions(&w)
+	if err != nil {
+		return 0, err
+	}
+	rows, err := tx.query(`SELECT id, created_at_ms, CASE WHEN status = 'paid' THEN 1 ELSE 0 END, amount_rial`+from+w.sql()+
+		` ORDER BY created_at_ms DESC, id DESC`+w.limit(counting), w.args...)
+	if err != nil {
+		return 0, fmt.Errorf("count all invoices: %w", err)
+	}
+	defer rows.Close()
+	var id string
+	var at, paid, amount int64
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(&id, &at, &paid, &amount); err != nil {
+			return n, fmt.Errorf("count all invoices: %w", err)
+		}
+		t.Count++
+		if paid == 1 {
+			t.Paid++
+			t.PaidTotal += money.Rial(amount)
+		}
+	}
+	q.BeforeID, q.BeforeAt = id, fromMS(at)
+	return n, rows.Err()
 }

@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -20,6 +21,11 @@ func adminStock(tx *db.Tx, s *stock) error {
 		tx.InsertSettlement(stockSettlement(s, "stl_1")), tx.InsertSettlementFile("stl_1", 0, "eA=="),
 		tx.InsertNote(db.Note{ID: "nte_1", InvoiceID: s.inv.ID, UserID: s.user.ID, Body: "x", CreatedAt: moneyTime}),
 	)
+}
+
+// stockView is a list with a name.
+func stockView(s *stock, id string) *checkout.SavedView {
+	return &checkout.SavedView{ID: id, UserID: s.user.ID, MerchantID: pottery, Name: "name of " + id, Query: "status=open", CreatedAt: moneyTime}
 }
 
 // adminQueries are those of logins, second factors, people, notes and what waits for a person, and
@@ -124,7 +130,19 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"SumUp": func(tx *db.Tx) error {
 			return tx.SumUp(feed, 0, 1, []db.DaySum{{Day: 1, Gateway: "ghesta", What: "paid", Count: 1, Total: 1}}, []db.Find{{Value: 1, Number: 1}})
 		},
-		"DaySums":      func(tx *db.Tx) error { return one(tx.DaySums(feed, 1)) },
+		"DaySums": func(tx *db.Tx) error { return one(tx.DaySums(feed, 1)) },
+		"AllTotals": func(tx *db.Tx) error {
+			return one(tx.AllTotals(context.Background(), db.InvoiceQuery{MerchantID: pottery, Live: true, Limit: 9}))
+		},
+		"LockUser":   func(tx *db.Tx) error { return tx.LockUser(user) },
+		"InsertView": func(tx *db.Tx) error { return tx.InsertView(stockView(s, "viw_2")) },
+		"Views":      func(tx *db.Tx) error { return one(tx.Views(user, pottery)) },
+		"RenameView": func(tx *db.Tx) error {
+			return errors.Join(tx.InsertView(stockView(s, "viw_3")), tx.RenameView(user, pottery, "viw_3", "other"))
+		},
+		"DeleteView": func(tx *db.Tx) error {
+			return errors.Join(tx.InsertView(stockView(s, "viw_4")), tx.DeleteView(user, pottery, "viw_4"))
+		},
 		"CountWaiting": func(tx *db.Tx) error { return one(tx.CountWaiting(pottery, true)) },
 		"InsertNote": func(tx *db.Tx) error {
 			return tx.InsertNote(db.Note{ID: "nte_2", InvoiceID: s.inv.ID, UserID: user, CreatedAt: moneyTime})

@@ -14,6 +14,9 @@ type Ledger struct {
 	Chips    []Action
 	Clear    string
 	Sum      []string // count, then what is paid: figures and words by turns
+	Count    *LedgerCount
+	OwnViews string // where a person's own views are changed, "" when there are none
+	SaveView string // where this one is saved, "" when it has a name
 	Rows     []LedgerRow
 	Older    string
 	Newest   string
@@ -26,6 +29,12 @@ type Ledger struct {
 	Problems []FieldProblem
 	Empty    *Verdict
 	EmptyWay Action
+}
+
+// LedgerCount is the exact count of a long list: what is known of it, and the button that asks for it.
+type LedgerCount struct {
+	Action, Button, Text string
+	Running              bool
 }
 
 // LedgerRow is one invoice in a list.

@@ -77,7 +77,7 @@ func Routes() []Route {
 		gateRoutes(), frontRoutes(), accountRoutes(), listRoutes(), dossierRoutes(), settingsRoutes(), logoRoutes(), hookRoutes(), letterRoutes(), shortcutRoutes(),
 		evidenceRoutes(), ruleRoutes(), trialRoutes(), manyRoutes(), sampleRoutes(), customerRoutes(),
 		payPageRoutes(), shareRoutes(),
-		peopleRoutes(),
+		peopleRoutes(), viewRoutes(),
 	} {
 		list = append(list, part...)
 	}

@@ -23,6 +23,7 @@ func listRoutes() []Route {
 	return []Route{
 		{Method: http.MethodGet, Path: listPath, Right: access.See, handle: (*Admin).list},
 		{Method: http.MethodGet, Path: listPath + "/export.csv", Right: access.See, handle: (*Admin).exportCSV},
+		{Method: http.MethodPost, Path: listPath + "/count", Right: access.See, handle: (*Admin).count},
 		{Method: http.MethodGet, Path: listPath + "/export.xlsx", Right: access.See, handle: (*Admin).exportXLSX},
 		{Method: http.MethodGet, Path: listPath + "/new", Right: access.Work, handle: (*Admin).newPage},
 		{Method: http.MethodPost, Path: listPath + "/new", Right: access.Work, handle: (*Admin).create},
@@ -48,6 +49,9 @@ func (a *Admin) list(c echo.Context, v *visit) error {
 		return err
 	}
 	view := a.ledger(v, f, totals)
+	if err := a.ownTabs(c, v, f, &view); err != nil {
+		return err
+	}
 	for i := range rows {
 		view.Rows = append(view.Rows, v.row(&rows[i], a.Now()))
 	}
@@ -56,6 +60,9 @@ func (a *Admin) list(c echo.Context, v *visit) error {
 	}
 	if f.cursor != "" {
 		view.Newest = f.with(listPath)
+	}
+	if view.Count != nil && view.Count.Running {
+		c.Response().Header().Set("Refresh", "2")
 	}
 	status := http.StatusOK
 	if len(f.wrong) > 0 {
@@ -75,17 +82,14 @@ func (a *Admin) ledger(v *visit, f filter, totals db.Totals) templates.Ledger {
 	if view.New && !v.scope.Live && !v.who.Login.Live {
 		view.TestOnce = rand.Text()
 	}
-	for _, kept := range [][2]string{{"status", f.status}, {"gateway", f.gateway}, {"range", f.span}, {"from", f.from}, {"to", f.to}, {"mode", f.mode}} {
-		if kept[1] != "" {
-			view.Kept = append(view.Kept, templates.Option{Label: kept[0], Value: kept[1]})
-		}
-	}
+	view.Kept = kept(f)
 	if len(view.Chips) > 1 {
 		view.Clear = listPath
 	}
 	count := number(l, totals.Count)
 	if totals.More {
 		view.Sum = []string{l.T("admin.list.more_than", "count", count), l.T("admin.list.invoices")}
+		view.Count = a.counted(v, f)
 	} else {
 		view.Sum = []string{count, l.T("admin.list.invoices_paid"), i18n.Toman(l, totals.PaidTotal), l.T("pay.toman")}
 	}
@@ -103,6 +107,17 @@ func (a *Admin) ledger(v *visit, f filter, totals db.Totals) templates.Ledger {
 		}
 	}
 	return view
+}
+
+// kept are the filters but the words, as the hidden fields of a form.
+func kept(f filter) []templates.Option {
+	var list []templates.Option
+	for _, kept := range [][2]string{{"status", f.status}, {"gateway", f.gateway}, {"range", f.span}, {"from", f.from}, {"to", f.to}, {"mode", f.mode}} {
+		if kept[1] != "" {
+			list = append(list, templates.Option{Label: kept[0], Value: kept[1]})
+		}
+	}
+	return list
 }
 
 // row is one invoice in the list.

@@ -45,6 +45,7 @@ func desks(d *demo) []desk {
 		{name: "invoices", path: "/admin/invoices"},
 		{name: "invoices-filtered", path: "/admin/invoices?status=open&range=7d"},
 		{name: "invoices-wrong", path: "/admin/invoices?from=1405/13/40"},
+		{name: "views", path: "/admin/invoices/views"},
 		{name: "invoices-none", path: "/admin/invoices?q=nothing-of-that-name"},
 		{name: "invoice-new", path: "/admin/invoices/new"},
 		{name: "invoice-unusual", path: "/admin/invoices/new", show: func(_ *testing.T, b *tab) {

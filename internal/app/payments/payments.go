@@ -67,6 +67,7 @@ type Engine struct {
 	flying  sync.Map
 	queues  queues
 	offices offices
+	counts  counts
 }
 
 // New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.

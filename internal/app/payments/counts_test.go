@@ -1,0 +1,77 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+)
+
+// TestCountExactly: a list is counted to its end beside everything else, once however often it is asked
+// for; what comes meanwhile is not in it, and a server that stops counts no more.
+func TestCountExactly(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 7 {
+			inv := w.invoice(1_500_000)
+			if i%2 == 0 {
+				w.mustBack(w.start(inv, "ghesta"), "880"+string(rune('0'+i))+"0")
+			}
+		}
+		all, paid := payments.InvoiceFilter{}, payments.InvoiceFilter{Status: "paid"}
+		if _, asked := w.Counted(w.scope, all); asked {
+			t.Error("counted before anybody asked")
+		}
+		// One that is under way is not begun again, and another one has to wait.
+		o := w.engine().Options
+		var held []func(context.Context)
+		o.Spawn = func(fn func(context.Context)) bool { held = append(held, fn); return true }
+		e := payments.New(o)
+		for range 2 {
+			if err := e.CountExactly(w.scope, all); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.CountExactly(w.scope, paid); !errors.Is(err, checkout.Conflict) {
+			t.Errorf("two lists at once: %v", err)
+		}
+		if c, _ := e.Counted(w.scope, all); !c.Running || len(held) != 1 {
+			t.Errorf("%+v, begun %d times", c, len(held))
+		}
+		held[0](t.Context())
+		c, asked := e.Counted(w.scope, all)
+		if !asked || c.Running || c.Failed || c.Totals.Count != 7 || c.Totals.Paid != 4 || c.Totals.PaidTotal != 6_000_000 || !c.At.Equal(w.clock.now()) {
+			t.Errorf("counted %+v", c)
+		}
+		w.invoice(1000)
+		if again, _ := e.Counted(w.scope, all); again != c {
+			t.Errorf("it changed: %+v", again)
+		}
+		if err := e.CountExactly(w.scope, paid); err != nil {
+			t.Fatal(err)
+		}
+		held[1](t.Context())
+		if c, _ := e.Counted(w.scope, paid); c.Totals.Count != 4 {
+			t.Errorf("paid: %+v", c)
+		}
+		if _, asked := e.Counted(payments.Scope{MerchantID: w.scope.MerchantID}, all); asked {
+			t.Error("the other mode sees it")
+		}
+		// A server that stops.
+		if err := e.CountExactly(w.scope, all); err != nil {
+			t.Fatal(err)
+		}
+		e.StopCounts()
+		held[2](t.Context())
+		if c, _ := e.Counted(w.scope, all); !c.Failed {
+			t.Errorf("stopped: %+v", c)
+		}
+		if err := e.CountExactly(w.scope, paid); !errors.Is(err, checkout.Conflict) {
+			t.Errorf("after the stop: %v", err)
+		}
+		if err := w.CountExactly(w.scope, payments.InvoiceFilter{Status: "nope"}); !errors.Is(err, checkout.Invalid) {
+			t.Errorf("a wrong filter: %v", err)
+		}
+	})
+}
