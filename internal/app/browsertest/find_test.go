@@ -1,7 +1,6 @@
 package browsertest_test
 
 import (
-	"context"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -10,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/page"
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 )
 
@@ -18,10 +17,12 @@ import (
 func (b *tab) download(selector string) []byte {
 	b.t.Helper()
 	dir := b.t.TempDir()
-	b.do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Call(ctx, page.SetDownloadBehavior, page.SetDownloadBehaviorParams{Behavior: page.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir})
-		return chromedp.Void{}, err
+	_, err := chromedp.Call(b.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID, DownloadPath: dir,
 	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	b.press(selector)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		list, err := os.ReadDir(dir)
