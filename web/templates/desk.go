@@ -117,6 +117,7 @@ type Gate struct {
 	Inputs        []Input
 	Button        string
 	Notes         []string
+	Passkey       *PasskeyAsk
 	Back          Action
 }
 
@@ -124,7 +125,7 @@ type Gate struct {
 type Fresh struct {
 	ID                      string // of the form, where a page has several
 	User                    string
-	Needed, Code            bool
+	Needed, Code, Passkey   bool
 	PasswordError, CodeFail string
 }
 
@@ -150,6 +151,7 @@ type Account struct {
 	Password []Input
 	Fresh    Fresh
 	Open     bool // the part that takes the second factor away
+	Passkeys []PasskeyRow
 }
 
 // LoginRow is one of one's logins.

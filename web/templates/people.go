@@ -25,3 +25,26 @@ type GuideStep struct {
 	Action            string // of a form, instead of a link
 	Button            string
 }
+
+// PasskeyAsk is the part of a page at the door that asks a device for a passkey. A script shows it.
+type PasskeyAsk struct {
+	Action, Options string
+	Next, Second    string
+	Button, Failed  string
+}
+
+// PasskeyRow is one passkey of one's own.
+type PasskeyRow struct {
+	ID, Name, Text string
+	Fresh          Fresh
+	Open           bool
+}
+
+// PasskeyNew is the page that adds a passkey. Options are "" where there can be none.
+type PasskeyNew struct {
+	Desk
+	Options  string
+	Problems []FieldProblem
+	Name     Input
+	Fresh    Fresh
+}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -58,43 +57,24 @@ func takeChallenge(tx *db.Tx, challenge string) (bool, error) {
 	return n == 1, err
 }
 
-// AskPasskey is what a browser asks a device for at the door, "" where there can be no passkeys. Without
-// an address any passkey of this installation will do. With one, those of its account are named; an
-// account that is not there, or has none, is named one that nobody has, always the same.
-func (a *Access) AskPasskey(ctx context.Context, email string) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	var allowed []protocol.CredentialDescriptor
-	if email != "" {
-		k, err := a.keeperOf(ctx, email)
-		if err != nil {
-			return "", err
-		}
-		if allowed = webauthn.Credentials(k.keys).CredentialDescriptors(); len(allowed) == 0 {
-			allowed = []protocol.CredentialDescriptor{{Type: protocol.PublicKeyCredentialType, CredentialID: a.Box.MAC(fakeDomain, []byte(email))}}
-		}
-		for i := range allowed {
-			allowed[i].Transport = nil // says what device it is
-		}
-	}
-	return a.passkeyRequest(allowed, "login")
-}
-
-func (a *Access) keeperOf(ctx context.Context, email string) (keeper, error) {
-	u, err := a.userByEmail(ctx, email)
-	if err != nil || u.ID == "" {
-		return keeper{}, err
-	}
-	var k keeper
-	err = a.DB.View(ctx, func(tx *db.Tx) (err error) {
-		k, err = readKeeper(tx, u.ID)
-		return err
-	})
-	return k, err
+// AskPasskey is what a browser asks a device for at the door, "" where there can be no passkeys. It names
+// nobody: the device knows whose key it holds.
+func (a *Access) AskPasskey() (string, error) {
+	return a.passkeyRequest(nil, "login")
 }
 
 // AskSecond is the same for one whose password was right: their passkey in place of a code. "" when they
 // have none.
 func (a *Access) AskSecond(ctx context.Context, userID string) (string, error) {
+	return a.askOwn(ctx, userID, "second", userID)
+}
+
+// AskAgain is the same for one who is in and is to prove once more who they are.
+func (a *Access) AskAgain(ctx context.Context, w *Who) (string, error) {
+	return a.askOwn(ctx, w.User.ID, "again", w.User.ID, w.Login.ID)
+}
+
+func (a *Access) askOwn(ctx context.Context, userID string, purpose ...string) (string, error) {
 	var k keeper
 	err := a.DB.View(ctx, func(tx *db.Tx) (err error) {
 		k, err = readKeeper(tx, userID)
@@ -103,7 +83,7 @@ func (a *Access) AskSecond(ctx context.Context, userID string) (string, error) {
 	if err != nil || len(k.keys) == 0 {
 		return "", err
 	}
-	return a.passkeyRequest(webauthn.Credentials(k.keys).CredentialDescriptors(), "second", userID)
+	return a.passkeyRequest(webauthn.Credentials(k.keys).CredentialDescriptors(), purpose...)
 }
 
 func (a *Access) passkeyRequest(allowed []protocol.CredentialDescriptor, purpose ...string) (string, error) {
@@ -139,6 +119,22 @@ func (a *Access) SecondByPasskey(ctx context.Context, userID, answer string, in 
 		return err
 	}
 	return a.DB.Update(ctx, func(tx *db.Tx) error { return tx.ForgetTries(counted("code", userID)) })
+}
+
+// ProveByPasskey is a fresh sign-in of one who is in, by a passkey instead of the password and a code.
+// Errors: Invalid, TooMany.
+func (a *Access) ProveByPasskey(ctx context.Context, w *Who, answer string) error {
+	if err := a.take(ctx, map[string]int{counted("again", w.User.ID): perPair}); err != nil {
+		return err
+	}
+	_, err := a.checkPasskey(ctx, answer, w.User.ID, SignIn{}, "again", w.User.ID, w.Login.ID)
+	if errors.Is(err, checkout.Unauthed) {
+		return checkout.WrongField("password", "passkey_wrong")
+	}
+	if err != nil {
+		return err
+	}
+	return a.freshen(ctx, w)
 }
 
 var errPasskey = checkout.Fail(checkout.Unauthed, "error.passkey_refused")
@@ -221,7 +217,7 @@ func (a *Access) copied(ctx context.Context, p *checkout.Passkey, in SignIn) err
 			return err
 		}
 		return a.recordOf(ctx, tx, p.UserID, checkout.Deed{
-			By: in.person(p.UserID), Area: checkout.AreaAccount, Kind: "account.passkey_copied", Object: p.ID, Name: p.Name, Alarm: "passkey_copied",
+			By: in.by(ctx, p.UserID), Area: checkout.AreaAccount, Kind: "account.passkey_copied", Object: p.ID, Name: p.Name, Alarm: "passkey_copied",
 		})
 	})
 }

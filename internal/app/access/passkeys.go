@@ -20,7 +20,6 @@ import (
 const (
 	maxPasskeys = 20
 	maxAnswer   = 16 << 10 // of a device
-	fakeDomain  = "passkey-fake"
 )
 
 // relyingParty is this installation as devices know it, false where there can be no passkeys: they
@@ -37,7 +36,7 @@ func (a *Access) relyingParty() (*webauthn.WebAuthn, bool) {
 		RPID: u.Hostname(), RPDisplayName: "Dargah", RPOrigins: []string{u.Scheme + "://" + u.Host},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
-			ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationRequired,
+			ResidentKey: protocol.ResidentKeyRequirementRequired, UserVerification: protocol.VerificationRequired,
 		},
 	})
 	return w, err == nil

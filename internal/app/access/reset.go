@@ -95,7 +95,7 @@ func (a *Access) Reset(ctx context.Context, token, password, code string, in Sig
 	}
 	ctx = checkout.WithActor(ctx, in.person(u.ID))
 	if !u.TOTPAt.IsZero() {
-		err := a.CheckCode(ctx, u.ID, code)
+		err := a.CheckCode(ctx, u.ID, code, in)
 		if errors.Is(err, checkout.Unauthed) {
 			return checkout.WrongField("code", "code_wrong")
 		}

@@ -165,7 +165,7 @@ func (a *Access) knows(device, email string) bool {
 
 // CheckCode is the second step: a code of the app, once, or a recovery code, once. Errors: Unauthed,
 // TooMany.
-func (a *Access) CheckCode(ctx context.Context, userID, code string) error {
+func (a *Access) CheckCode(ctx context.Context, userID, code string, in SignIn) error {
 	if err := a.take(ctx, map[string]int{counted("code", userID): perCode}); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (a *Access) CheckCode(ctx context.Context, userID, code string) error {
 		if err != nil || u.TOTPAt.IsZero() || !u.DisabledAt.IsZero() {
 			return refused
 		}
-		ok, err := a.takeCode(tx, u, code)
+		ok, err := a.takeCode(tx, u, code, in.by(ctx, userID))
 		if err != nil {
 			return err
 		}
@@ -186,14 +186,14 @@ func (a *Access) CheckCode(ctx context.Context, userID, code string) error {
 		return tx.ForgetTries(counted("code", userID))
 	})
 	if errors.Is(err, checkout.Unauthed) {
-		if err := a.refusedAt(ctx, userID, SignIn{}, "signin.code_refused"); err != nil {
+		if err := a.refusedAt(ctx, userID, in, "signin.code_refused"); err != nil {
 			return err
 		}
 	}
 	return err
 }
 
-func (a *Access) takeCode(tx *db.Tx, u *checkout.User, code string) (bool, error) {
+func (a *Access) takeCode(tx *db.Tx, u *checkout.User, code string, by checkout.Actor) (bool, error) {
 	secret, err := a.Box.Open(u.TOTPSealed, factorPlace(u.ID))
 	if err != nil {
 		return false, fmt.Errorf("open the second factor of %s: %w", u.ID, err)
@@ -208,7 +208,7 @@ func (a *Access) takeCode(tx *db.Tx, u *checkout.User, code string) (bool, error
 	if err != nil || !taken {
 		return false, err
 	}
-	d := checkout.Deed{By: checkout.Actor{Kind: "user", ID: u.ID}, Area: checkout.AreaAccount, Kind: "account.recovery_used", Alarm: "recovery_used", Person: u.ID}
+	d := checkout.Deed{By: by, Area: checkout.AreaAccount, Kind: "account.recovery_used", Alarm: "recovery_used", Person: u.ID}
 	return true, tx.RecordOf(u, d)
 }
 
@@ -272,13 +272,17 @@ func (a *Access) ProveAgain(ctx context.Context, w *Who, password, code string) 
 		return checkout.WrongField("password", "wrong_password")
 	}
 	if !w.User.TOTPAt.IsZero() {
-		if err := a.CheckCode(ctx, w.User.ID, code); err != nil {
+		if err := a.CheckCode(ctx, w.User.ID, code, SignIn{}); err != nil {
 			if errors.Is(err, checkout.Unauthed) {
 				return checkout.WrongField("code", "code_wrong")
 			}
 			return err
 		}
 	}
+	return a.freshen(ctx, w)
+}
+
+func (a *Access) freshen(ctx context.Context, w *Who) error {
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
 		if err := tx.ForgetTries(counted("again", w.User.ID)); err != nil {
 			return err

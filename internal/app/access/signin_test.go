@@ -148,7 +148,7 @@ func (r *room) crowd(t *testing.T, user, code string) (opened int) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			err := r.CheckCode(t.Context(), user, code)
+			err := r.CheckCode(t.Context(), user, code, access.SignIn{})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

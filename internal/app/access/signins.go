@@ -26,6 +26,14 @@ func (in *SignIn) person(userID string) checkout.Actor {
 	return by
 }
 
+// by is who does it: the person of the request when that is them, else as they stand at the door.
+func (in *SignIn) by(ctx context.Context, userID string) checkout.Actor {
+	if actor := checkout.ActorOf(ctx); actor.ID == userID {
+		return actor
+	}
+	return in.person(userID)
+}
+
 // recordSignIn writes a sign-in into the log before its login is stored, and tells the person when
 // neither the address nor the browser is one of theirs. The first sign-in of all is no news.
 func (a *Access) recordSignIn(_ context.Context, tx *db.Tx, l *checkout.Login, in SignIn) error {
@@ -60,10 +68,6 @@ func (a *Access) refusedAt(ctx context.Context, userID string, in SignIn, kind s
 		if err != nil {
 			return err
 		}
-		by := in.person(userID)
-		if actor := checkout.ActorOf(ctx); actor.ID == userID {
-			by = actor
-		}
-		return tx.RecordOf(u, checkout.Deed{By: by, Area: checkout.AreaSignIn, Kind: kind})
+		return tx.RecordOf(u, checkout.Deed{By: in.by(ctx, userID), Area: checkout.AreaSignIn, Kind: kind})
 	})
 }

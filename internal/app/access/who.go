@@ -45,6 +45,8 @@ type Who struct {
 	Login checkout.Login
 	User  checkout.User
 	Roles []checkout.Membership
+	// Passkey: they have one. It is looked at only when they are to prove again who they are.
+	Passkey bool
 }
 
 // Right is what this person may do with a merchant.
@@ -77,7 +79,11 @@ func (a *Access) WhoIs(ctx context.Context, loginID string) (Who, error) {
 			return err
 		}
 		w = Who{Login: *l, User: *u}
-		w.Roles, err = tx.Memberships(u.ID)
+		if w.Roles, err = tx.Memberships(u.ID); err != nil || w.Fresh(a.Now()) {
+			return err
+		}
+		keys, err := tx.Passkeys(u.ID)
+		w.Passkey = len(keys) > 0
 		return err
 	})
 	if errors.Is(err, checkout.NotFound) {

@@ -64,6 +64,9 @@ func (a *Admin) showAccount(c echo.Context, v *visit, status int, form string, w
 	}
 	view.Codes = v.l.T("admin.account.codes_left", "count", number(v.l, left))
 	view.Fresh = v.fresh(a, "drop-")
+	if err := a.passkeyRows(c, v, &view, form, wrong); err != nil {
+		return err
+	}
 	view.Password = []templates.Input{
 		{Name: "password", Label: v.l.T("admin.account.password_old"), Type: "password", Autofill: "current-password", LTR: true, Required: true, Max: "1024"},
 		{Name: "new_password", Label: v.l.T("admin.account.password_new"), Type: "password", Hint: v.l.T("admin.setup.password_hint"), Autofill: "new-password", LTR: true, Required: true, Max: "1024"},

@@ -22,7 +22,7 @@ const auditPath = settingsPath + "/audit"
 
 // peopleRoutes are those about people and what they did.
 func peopleRoutes() []Route {
-	return slices.Concat(lostRoutes(), inviteRoutes(), guideRoutes(), []Route{
+	return slices.Concat(lostRoutes(), inviteRoutes(), guideRoutes(), passkeyRoutes(), []Route{
 		{Method: http.MethodGet, Path: auditPath, Right: access.Rule, handle: (*Admin).auditPage},
 		{Method: http.MethodGet, Path: auditPath + "/export.csv", Right: access.Rule, handle: (*Admin).auditCSV},
 	})

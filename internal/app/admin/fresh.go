@@ -13,7 +13,7 @@ import (
 
 // fresh is the part of a dangerous form that asks who one is, when one has not just said so.
 func (v *visit) fresh(a *Admin, id string) templates.Fresh {
-	return templates.Fresh{ID: id, User: v.who.User.Email, Needed: !v.who.Fresh(a.Now()), Code: !v.who.User.TOTPAt.IsZero()}
+	return templates.Fresh{ID: id, User: v.who.User.Email, Needed: !v.who.Fresh(a.Now()), Code: !v.who.User.TOTPAt.IsZero(), Passkey: v.who.Passkey}
 }
 
 // prove passes one who proved who they are a moment ago, or does so in this very form; then the
@@ -22,10 +22,15 @@ func (a *Admin) prove(c echo.Context, v *visit) ([]checkout.FieldError, error) {
 	if v.who.Fresh(a.Now()) {
 		return nil, nil
 	}
-	if v.form.Get("password") == "" {
+	var err error
+	switch answer := v.form.Get("passkey_answer"); {
+	case answer != "":
+		err = a.Access.ProveByPasskey(c.Request().Context(), &v.who, answer)
+	case v.form.Get("password") == "":
 		return []checkout.FieldError{{Field: "password", Code: "prove_again"}}, nil
+	default:
+		err = a.Access.ProveAgain(c.Request().Context(), &v.who, v.form.Get("password"), v.form.Get("code"))
 	}
-	err := a.Access.ProveAgain(c.Request().Context(), &v.who, v.form.Get("password"), v.form.Get("code"))
 	if wrong := refusal(err); len(wrong) > 0 {
 		// Two presses at once: the code counts once, and the other press has spent it.
 		login, err := a.repeated(c, v.print)

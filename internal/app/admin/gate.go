@@ -43,6 +43,10 @@ func (a *Admin) loginPage(c echo.Context) error {
 
 func (a *Admin) showLogin(c echo.Context, status int, email, next, problem string) error {
 	l := a.locale(c)
+	ask, err := a.Access.AskPasskey()
+	if err != nil {
+		return err
+	}
 	return server.Render(c, status, templates.GatePage(templates.Gate{
 		Sheet:   templates.Sheet{L: l, Title: l.T("admin.login.title"), Switch: home + "/login"},
 		Heading: l.T("admin.login.title"), Action: home + "/login", Next: next, Problem: problem,
@@ -50,7 +54,7 @@ func (a *Admin) showLogin(c echo.Context, status int, email, next, problem strin
 			{Name: "email", Label: l.T("admin.login.email"), Type: "email", Value: email, Autofill: "username", LTR: true, Required: true, Max: "254"},
 			{Name: "password", Label: l.T("admin.login.password"), Type: "password", Autofill: "current-password", LTR: true, Required: true, Max: "1024"},
 		},
-		Button: l.T("admin.login.button"), Text: a.arrived(c), Back: templates.Action{Href: home + "/forgot", Text: l.T("admin.login.forgot")},
+		Button: l.T("admin.login.button"), Passkey: a.passkeyAsk(c, ask, next, false), Text: a.arrived(c), Back: templates.Action{Href: home + "/forgot", Text: l.T("admin.login.forgot")},
 	}))
 }
 
@@ -64,13 +68,17 @@ func (a *Admin) arrived(c echo.Context) string {
 
 func (a *Admin) showCode(c echo.Context, status int, next, problem string) error {
 	l := a.locale(c)
+	ask, err := a.Access.AskSecond(c.Request().Context(), a.pending(c))
+	if err != nil {
+		return err
+	}
 	return server.Render(c, status, templates.GatePage(templates.Gate{
 		Sheet:   templates.Sheet{L: l, Title: l.T("admin.login.code"), Switch: home + "/login"},
 		Heading: l.T("admin.login.code"), Text: l.T("admin.login.code_text"), Action: home + "/login", Next: next, Problem: problem,
 		Inputs: []templates.Input{{
 			Name: "code", Label: l.T("admin.login.code"), Hint: l.T("admin.login.code_hint"), Autofill: "one-time-code", LTR: true, Required: true, Max: "40",
 		}},
-		Button: l.T("admin.login.button"), Back: templates.Action{Href: home + "/login?again=1", Text: l.T("admin.login.other")},
+		Button: l.T("admin.login.button"), Passkey: a.passkeyAsk(c, ask, next, true), Back: templates.Action{Href: home + "/login?again=1", Text: l.T("admin.login.other")},
 	}))
 }
 
@@ -84,10 +92,8 @@ func (a *Admin) login(c echo.Context) error {
 	if next != "" {
 		next = local(next)
 	}
-	in := access.SignIn{
-		Email: form.Get("email"), Password: form.Get("password"), Address: a.Server.ClientAddr(c),
-		Agent: c.Request().UserAgent(), Device: cookie(c, a.sessions.device),
-	}
+	in := a.from(c)
+	in.Email, in.Password = form.Get("email"), form.Get("password")
 	if form.Has("code") && !form.Has("password") {
 		return a.second(c, in, form.Get("code"), next)
 	}
@@ -112,8 +118,9 @@ func (a *Admin) login(c echo.Context) error {
 		return a.showCode(c, http.StatusOK, next, "")
 	}
 	if needsCode { // a client that sends all three at once
-		if err := a.Access.CheckCode(ctx, u.ID, form.Get("code")); err != nil {
-			return a.refuseCode(c, err, next, func(status int, problem string) error {
+		in.Means = "code"
+		if err := a.Access.CheckCode(ctx, u.ID, form.Get("code"), in); err != nil {
+			return a.refuseCode(c, err, func(status int, problem string) error {
 				return a.showLogin(c, status, in.Email, next, problem)
 			})
 		}
@@ -128,13 +135,14 @@ func (a *Admin) second(c echo.Context, in access.SignIn, code, next string) erro
 		return a.showLogin(c, http.StatusUnauthorized, "", next, a.locale(c).T("error.signed_out"))
 	}
 	ctx := c.Request().Context()
-	if err := a.Access.CheckCode(ctx, user, code); err != nil {
-		return a.refuseCode(c, err, next, func(status int, problem string) error { return a.showCode(c, status, next, problem) })
+	in.Means = "code"
+	if err := a.Access.CheckCode(ctx, user, code, in); err != nil {
+		return a.refuseCode(c, err, func(status int, problem string) error { return a.showCode(c, status, next, problem) })
 	}
 	return a.enter(c, user, a.sessions.manager.GetString(ctx, keyEmail), in, next)
 }
 
-func (a *Admin) refuseCode(c echo.Context, err error, _ string, show func(status int, problem string) error) error {
+func (a *Admin) refuseCode(c echo.Context, err error, show func(status int, problem string) error) error {
 	if kind := checkout.KindOf(err); kind != checkout.Unauthed && kind != checkout.TooMany {
 		return err
 	}
@@ -174,7 +182,8 @@ func (a *Admin) logout(c echo.Context) error {
 	ctx := c.Request().Context()
 	if id := a.sessions.manager.GetString(ctx, keyLogin); id != "" {
 		if who, err := a.Access.WhoIs(ctx, id); err == nil {
-			if err := a.Access.SignOut(ctx, who.User.ID, id); err != nil && !errors.Is(err, checkout.NotFound) {
+			a.asPerson(c, who.User.ID)
+			if err := a.Access.SignOut(c.Request().Context(), who.User.ID, id); err != nil && !errors.Is(err, checkout.NotFound) {
 				return err
 			}
 		}
@@ -226,5 +235,7 @@ func (a *Admin) setup(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.enter(c, u.ID, u.Email, access.SignIn{Address: a.Server.ClientAddr(c), Agent: c.Request().UserAgent(), Means: "setup"}, guidePath)
+	who := a.from(c)
+	who.Means = "setup"
+	return a.enter(c, u.ID, u.Email, who, guidePath)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // proofs are the fields by which a person proves who they are: they are no part of what is asked.
-var proofs = []string{"once", "password", "code"}
+var proofs = []string{"once", "password", "code", "passkey_answer"}
 
 // onceForm makes the presses of one form one act: the same person, the same form, the same words in it.
 // nil for a form without its mark. render makes what the second press is told.

@@ -15,7 +15,7 @@ import (
 // only those of this list can be said.
 var dones = []string{
 	"password", "factor_dropped", "signed_out", "created", "changed", "canceled", "asked", "closed", "resolved", "refunded", "noted", "revoked",
-	"invited", "uninvited",
+	"invited", "uninvited", "passkey_added", "passkey_removed",
 	"tested", "enabled", "removed", "resent", "requeued", "sampled",
 }
 
