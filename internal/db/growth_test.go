@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
 	"dargah/internal/db"
 	"dargah/internal/db/dbtest"
 )
@@ -31,10 +33,12 @@ func BenchmarkLists(b *testing.B) {
 	invoices := map[string]db.InvoiceQuery{
 		"newest": {}, "middle": middle, "open": {Status: "open"}, "review": {Status: "review"}, "paid": {Status: "paid"},
 		"reference": {Reference: fmt.Sprint("R", count/3), Named: &db.Named{Words: []string{fmt.Sprint("r", count/3)}}}, "number": {Named: &db.Named{Words: []string{strconv.Itoa(count / 3)}}},
-		"name": {Named: &db.Named{Words: []string{"customer"}}}, "gateway": {Gateway: "ghesta"},
+		"amount": {Named: &db.Named{Words: []string{"1500777"}, Amounts: []money.Rial{1_500_777, 15_007_770}}},
+		"card":   {Named: &db.Named{Words: []string{"0077"}, Amounts: []money.Rial{77, 770}, Card: "0077"}},
+		"name":   {Named: &db.Named{Words: []string{"customer"}}}, "gateway": {Gateway: "ghesta"},
 		"hour": {From: middle.BeforeAt.Add(-time.Hour), To: middle.BeforeAt},
 	}
-	for _, name := range []string{"newest", "middle", "open", "review", "paid", "reference", "number", "name", "gateway", "hour"} {
+	for _, name := range []string{"newest", "middle", "open", "review", "paid", "reference", "number", "amount", "card", "name", "gateway", "hour"} {
 		q := invoices[name]
 		q.MerchantID, q.Live, q.Limit = dbtest.GrownMerchant, true, 51
 		b.Run(name, func(b *testing.B) {
@@ -47,6 +51,31 @@ func BenchmarkLists(b *testing.B) {
 			read(b, d, func(tx *db.Tx) (int, error) { list, err := tx.Attempts(q); return len(list), err })
 		})
 	}
+	b.Run("totals", func(b *testing.B) {
+		read(b, d, func(tx *db.Tx) (int, error) {
+			t, err := tx.InvoiceTotals(db.InvoiceQuery{MerchantID: dbtest.GrownMerchant, Live: true, Limit: 1})
+			return t.Count, err
+		})
+	})
+	// What the home page asks for: thirty days of sums, and what is behind them.
+	home := checkout.Feed{MerchantID: dbtest.GrownMerchant, Live: true}
+	last := began.Add(time.Duration(count)*time.Second).UnixMilli() / 86_400_000
+	b.Run("home", func(b *testing.B) {
+		read(b, d, func(tx *db.Tx) (int, error) {
+			at, err := tx.Summed(home)
+			if err != nil {
+				return 0, err
+			}
+			if _, err := tx.FeedMissing(home, 201); err != nil {
+				return 0, err
+			}
+			if _, _, err := tx.FeedBehind(home, at.Summed, 200); err != nil {
+				return 0, err
+			}
+			list, err := tx.DaySums(home, last-30)
+			return len(list), err
+		})
+	})
 	b.Run("page", func(b *testing.B) {
 		token := "t" + strconv.Itoa(count/2)
 		read(b, d, func(tx *db.Tx) (int, error) { _, _, err := tx.PageInvoice(token); return 1, err })

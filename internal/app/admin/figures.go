@@ -201,6 +201,8 @@ func (v *visit) taken(d time.Duration) (value, unit string) {
 	text := strconv.FormatFloat(d.Seconds(), 'f', 1, 64)
 	unit = v.l.T("admin.figure.seconds")
 	switch {
+	case d < 50*time.Millisecond:
+		return v.l.T("admin.figure.instant"), unit
 	case d >= 2*time.Minute:
 		text, unit = strconv.Itoa(int((d+30*time.Second)/time.Minute)), v.l.T("admin.figure.minutes")
 	case d >= 10*time.Second:

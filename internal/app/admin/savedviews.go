@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -53,6 +54,7 @@ func (a *Admin) ownTabs(c echo.Context, v *visit, f filter, view *templates.Ledg
 	}
 	here := listPath + "?" + f.stored()
 	known := f.bare()
+	var own []templates.Option
 	for _, tab := range view.Tabs {
 		known = known || tab.Value == here
 	}
@@ -64,8 +66,10 @@ func (a *Admin) ownTabs(c echo.Context, v *visit, f filter, view *templates.Ledg
 				view.Tabs[i].On = false
 			}
 		}
-		view.Tabs = append(view.Tabs, tab)
+		own = append(own, tab)
 	}
+	// In front, behind "all": on a phone the row of tabs is longer than the screen.
+	view.Tabs = slices.Insert(view.Tabs, 1, own...)
 	if len(list) > 0 {
 		view.OwnViews = viewsPath
 	}
