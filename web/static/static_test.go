@@ -32,6 +32,8 @@ func TestHandler(t *testing.T) {
 		static.Path("admin.css"):                "text/css; charset=utf-8",
 		static.Path("vazirmatn-arabic.woff2"):   "font/woff2",
 		static.Path("vazirmatn-latin.woff2"):    "font/woff2",
+		static.Path("vazirmatn-persian.woff2"):  "font/woff2",
+		static.Path("vazirmatn-plain.woff2"):    "font/woff2",
 		static.Path("mark.svg"):                 "image/svg+xml",
 		static.Checkout("url(//evil.example)"):  "text/css; charset=utf-8", // no colour: the house's own
 		static.Checkout("#0e7490;}body{x:y}//"): "text/css; charset=utf-8",

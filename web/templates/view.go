@@ -36,12 +36,13 @@ func (s Sheet) other() i18n.Locale {
 	return i18n.EN
 }
 
-// font is the part of the font that the page's own letters need, loaded ahead.
-func (s Sheet) font() string {
+// fonts are the parts of the font that the page's own letters need, loaded ahead: a Persian page has its
+// spaces, references and addresses of the plain one.
+func (s Sheet) fonts() []string {
 	if s.L == i18n.EN {
-		return "vazirmatn-latin.woff2"
+		return []string{"vazirmatn-plain.woff2"}
 	}
-	return "vazirmatn-arabic.woff2"
+	return []string{"vazirmatn-persian.woff2", "vazirmatn-plain.woff2"}
 }
 
 // Brand is the merchant at the top of the page; the phone is on receipts only.
