@@ -152,7 +152,7 @@ func (a *Admin) showBill(c echo.Context, v *visit, status int, b bill, inv *chec
 	self := listPath + "/new"
 	if inv != nil {
 		self = listPath + "/" + inv.ID + "/edit"
-		view.Heading, view.Action, view.Button = l.T("admin.invoice.edit", "number", inv.Number), self, l.T("admin.form.save")
+		view.Heading, view.Action, view.Button = l.T("admin.invoice.edit", "number", i18n.Digits(l, inv.Number)), self, l.T("admin.form.save")
 		view.Back = templates.Action{Href: listPath + "/" + inv.ID, Text: l.T("admin.invoice.title", "number", i18n.Digits(l, inv.Number))}
 	}
 	view.Desk = v.desk(view.Heading, "invoices", self)

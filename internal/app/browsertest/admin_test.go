@@ -13,6 +13,10 @@ type desk struct {
 	show func(t *testing.T, b *tab)
 	// gate: before one is in.
 	gate bool
+	// route is what the page comes of, when that is not path.
+	route string
+	// theirs: in the customers' language, which is Persian here.
+	theirs bool
 }
 
 // invoiceOf opens the page of one of the demo's invoices, as a person finds it: by its reference.
@@ -38,7 +42,7 @@ func desks(d *demo) []desk {
 			b.fill("#email", "nobody@example.com")
 			b.submit("button")
 		}},
-		{name: "link-dead", path: "/admin/reset/nothing", gate: true},
+		{name: "link-dead", path: "/admin/reset/nothing", route: "/admin/reset/:token", gate: true},
 		{name: "home", path: "/admin"},
 		{name: "guide", path: "/admin/start"},
 		{name: "attention", path: "/admin/attention"},
@@ -57,17 +61,17 @@ func desks(d *demo) []desk {
 			b.fill("[name='customer.mobile']", "12")
 			b.submit(".savebar button")
 		}},
-		{name: "invoice-verifying", path: "/admin", show: invoiceOf(d, "MP-1216")},
-		{name: "invoice-review", path: "/admin", show: invoiceOf(d, "MP-1215")},
-		{name: "invoice-paid", path: "/admin", show: invoiceOf(d, "MP-1208")},
-		{name: "invoice-open", path: "/admin", show: invoiceOf(d, "MP-1217")},
-		{name: "invoice-evidence", path: "/admin", show: func(t *testing.T, b *tab) {
+		{name: "invoice-verifying", path: "/admin", route: "/admin/invoices/:id", show: invoiceOf(d, "MP-1216")},
+		{name: "invoice-review", path: "/admin", route: "/admin/invoices/:id", show: invoiceOf(d, "MP-1215")},
+		{name: "invoice-paid", path: "/admin", route: "/admin/invoices/:id", show: invoiceOf(d, "MP-1208")},
+		{name: "invoice-open", path: "/admin", route: "/admin/invoices/:id", show: invoiceOf(d, "MP-1217")},
+		{name: "invoice-evidence", path: "/admin", route: "/admin/invoices/:id/evidence", show: func(t *testing.T, b *tab) {
 			invoiceOf(d, "MP-1208")(t, b)
 			b.goTo(b.address() + "/evidence")
 		}},
 		{name: "settlements", path: "/admin/settlements"},
-		{name: "settlement-columns", path: "/admin/settlements", show: func(_ *testing.T, b *tab) { b.giveSettlement() }},
-		{name: "settlement", path: "/admin/settlements", show: func(_ *testing.T, b *tab) {
+		{name: "settlement-columns", path: "/admin/settlements", route: "/admin/settlements/:settlement", show: func(_ *testing.T, b *tab) { b.giveSettlement() }},
+		{name: "settlement", path: "/admin/settlements", route: "/admin/settlements/:settlement", show: func(_ *testing.T, b *tab) {
 			b.giveSettlement()
 			b.press("#unit")
 			b.submit(".ask button")
@@ -82,7 +86,7 @@ func desks(d *demo) []desk {
 			b.fill("#invite-email", d.Email)
 			b.submit("form[action$='/invite'] button")
 		}},
-		{name: "invitation", path: "/admin/settings/people", show: func(_ *testing.T, b *tab) {
+		{name: "invitation", path: "/admin/settings/people", route: "/admin/invitation/:token", show: func(_ *testing.T, b *tab) {
 			b.goTo(b.invite(d))
 			b.fill("#password", "short")
 			b.submit("button")
@@ -91,7 +95,7 @@ func desks(d *demo) []desk {
 		{name: "webhooks-none", path: "/admin/settings/webhooks"},
 		{name: "webhooks-wrong", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "ftp://shop.example/") }},
 		{name: "webhooks-added", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.addHook(d, "http://127.0.0.1:1/hooks/dargah") }},
-		{name: "webhook", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) { b.submit(".sent .queue a") }},
+		{name: "webhook", path: "/admin/settings/webhooks", route: "/admin/settings/webhooks/:endpoint", show: func(_ *testing.T, b *tab) { b.submit(".sent .queue a") }},
 		{name: "webhook-tested", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) {
 			b.submit(".sent .queue a")
 			b.submit("form[action$='/test'] button")
@@ -101,12 +105,12 @@ func desks(d *demo) []desk {
 			ask[any](b, "document.querySelector('form[action$=\"/remove\"]').closest('details').open = true")
 			b.submit("form[action$='/remove'] button")
 		}},
-		{name: "webhook-delivery", path: "/admin/settings/webhooks", show: func(_ *testing.T, b *tab) {
+		{name: "webhook-delivery", path: "/admin/settings/webhooks", route: "/admin/settings/webhooks/:endpoint/deliveries/:delivery", show: func(_ *testing.T, b *tab) {
 			b.submit(".sent .queue a")
 			b.submit(".split .queue a")
 		}},
 		{name: "webhooks", path: "/admin/settings/webhooks"},
-		{name: "letters", path: "/admin/settings/letters", show: func(t *testing.T, b *tab) {
+		{name: "letters", path: "/admin/settings/letters", route: "/admin/settings/letters", show: func(t *testing.T, b *tab) {
 			for _, to := range []string{"negar@example.com", d.Email} { // test mode writes to its own people only
 				d.api().create(t, usual("fa").with("send_email", true).with("customer", map[string]string{"name": "نگار احمدی", "email": to}))
 			}
@@ -212,6 +216,9 @@ func (b *tab) look(p desk, locale string) {
 	b.t.Helper()
 	ask[any](b, "document.fonts.ready.then(() => null)")
 	b.isDesk(p, locale)
+	if route := p.shows(); route != "" && !comesOf(b.address(), route) {
+		b.t.Errorf("%s is at %s, which is not of %s", p.name, b.address(), p.shows())
+	}
 	sc := scene{name: "admin-" + p.name, dark: true}
 	b.light(sc, locale)
 	b.wide(sc, locale)
@@ -228,6 +235,9 @@ func (b *tab) isDesk(p desk, locale string) {
 	}
 	got := ask[page](b, `({Lang: document.documentElement.lang, Dir: document.documentElement.dir, Title: document.title,
 		Headlines: document.querySelectorAll('h1').length, Untranslated: /\[[a-z_]+\.[a-z_.]+\]|\{[a-z_]+\}/.test(document.body.innerText)})`)
+	if p.theirs {
+		locale = "fa"
+	}
 	if got.Lang != locale || got.Title == "" || got.Headlines != 1 || got.Untranslated {
 		b.t.Fatalf("%s is %+v\n%s", p.name, got, b.text())
 	}

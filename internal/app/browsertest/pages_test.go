@@ -34,7 +34,7 @@ func TestPages(t *testing.T) {
 					b.onOneSheet(sc, locale)
 				}
 				b.quiet()
-				b.alone(d.URL, a.api.base, a.simulator)
+				b.alone(d.URL, a.api.base, a.simulator, ask[string](b, "location.origin"))
 			})
 		}
 	}

@@ -12,8 +12,9 @@ type scene struct {
 	state string // data-state, "" for pages that are no payment link
 	// show brings a tab to the page.
 	show  func(t *testing.T, b *tab, locale string)
-	dark  bool // a dark picture too
-	print bool // it must fit one sheet of paper
+	dark  bool   // a dark picture too
+	print bool   // it must fit one sheet of paper
+	route string // what the page comes of, /i/:token when it is not said
 }
 
 // scenes are every page and state of CONTRACT §4 and of the design's table of states.
@@ -78,7 +79,10 @@ func scenes(d *demo, a *away) []scene {
 				t.Errorf("the page leads back to %q, want the payment link", back)
 			}
 		}},
-		{name: "money-ask", state: "asked", dark: true, show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/money?lang=" + locale) }},
+		{name: "money-ask", route: "/money", state: "asked", dark: true, show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/money?lang=" + locale) }},
+		{name: "money-link", route: "/i/:token/money", state: "asked", show: func(t *testing.T, b *tab, locale string) {
+			b.goTo(d.api().create(t, usual(locale)).Link + "/money?lang=" + locale)
+		}},
 		{name: "money", state: "statement", dark: true, print: true, show: func(t *testing.T, b *tab, locale string) {
 			inv := d.api().create(t, usual(locale))
 			b.leave(inv.Link, card)
@@ -88,7 +92,9 @@ func scenes(d *demo, a *away) []scene {
 			b.fill("#last4", "4567")
 			b.submit("main form button")
 		}},
-		{name: "help", show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/help?lang=" + locale) }},
+		{name: "stop", route: "/m/:token", state: "reminded", dark: true, show: func(t *testing.T, b *tab, locale string) { b.goTo(stopPage(t, false) + "?lang=" + locale) }},
+		{name: "stopped", route: "/m/:token", state: "stopped", show: func(t *testing.T, b *tab, locale string) { b.goTo(stopPage(t, true) + "?lang=" + locale) }},
+		{name: "help", route: "/help", show: func(_ *testing.T, b *tab, locale string) { b.goTo(d.URL + "/help?lang=" + locale) }},
 	}
 	for _, s := range []struct{ name, state, demo string }{
 		{"receipt-instalments", "paid", "Paid, instalments"},
