@@ -34,6 +34,7 @@ func moreDesks(d *demo) []desk {
 		{name: "invoice-edit", path: "/admin", route: "/admin/invoices/:id/edit", show: below("MP-1217", "/edit")},
 		{name: "invoice-share", path: "/admin", route: "/admin/invoices/:id/share", show: below("MP-1217", "/share")},
 		{name: "invoice-slip", path: "/admin", route: "/admin/invoices/:id/slip", theirs: true, show: below("MP-1217", "/slip")},
+		{name: "passkey", path: "/admin/account/passkey"},
 		{name: "keyboard", path: "/admin/keyboard"},
 		{name: "page-new", path: "/admin/pages/new"},
 		{name: "page", path: "/admin/pages/new", route: "/admin/pages/:page", show: func(_ *testing.T, b *tab) {

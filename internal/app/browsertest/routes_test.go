@@ -15,6 +15,8 @@ import (
 
 // unseen are the addresses that are no page, or whose page is looked at elsewhere, and why.
 var unseen = map[string]string{
+	"/admin/account/passkey/again":               "JSON, for the page's script",
+	"/admin/login/passkey":                       "JSON, for the page's script",
 	"/admin/evidence-key":                        "JSON, for programs",
 	"/admin/invoices/:id/evidence/file.json":     "a file",
 	"/admin/invoices/export.csv":                 "a file",
