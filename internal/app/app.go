@@ -38,6 +38,8 @@ const (
 	feedEvery = 2 * time.Second
 	// remindEvery is how late a reminder may be written.
 	remindEvery = time.Minute
+	// looksEvery is how long a look at a link may be remembered without being written down.
+	looksEvery = 10 * time.Second
 	// pruneEvery is how late what may be forgotten is forgotten.
 	pruneEvery = time.Hour
 	// loopbackEvery is how late an account that moved to this machine gets its form-action.
@@ -150,6 +152,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	}
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
 	a.worker.Every("feed", feedEvery, func(ctx context.Context) error { return errors.Join(a.Engine.FeedNews(ctx), a.Engine.SumUp(ctx)) })
+	a.worker.Every("looks", looksEvery, a.Engine.KeepLooks)
 	a.worker.Every("remind", remindEvery, a.Engine.Remind)
 	a.worker.Register(worker.Kind{Name: payments.JobRules, Concurrency: 1, Handle: a.Engine.RunRules, Endless: true})
 	a.worker.Register(worker.Kind{Name: payments.JobRun, Concurrency: 2, Handle: a.Engine.RunMany, Endless: true})

@@ -48,6 +48,9 @@ WHERE id = $2 AND (status = 'expired' OR status = 'canceled') AND forgotten_at_m
 	if _, err := tx.exec(`UPDATE attempts SET payer_name = '', payer_mobile = '' WHERE invoice_id = $1`, id); err != nil {
 		return fmt.Errorf("forget payers of %s: %w", id, err)
 	}
+	if _, err := tx.exec(`DELETE FROM invoice_looks WHERE invoice_id = $1`, id); err != nil {
+		return fmt.Errorf("forget looks at %s: %w", id, err)
+	}
 	if _, err := tx.exec(`DELETE FROM notes WHERE invoice_id = $1`, id); err != nil {
 		return fmt.Errorf("forget notes of %s: %w", id, err)
 	}

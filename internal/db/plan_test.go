@@ -18,7 +18,7 @@ import (
 var growing = []string{
 	"invoices", "attempts", "attempt_references", "events", "feed", "search_terms", "refunds", "jobs", "idempotency_keys",
 	"letters", "reminders", "run_rows", "notes", "deeds", "logins", "webhook_messages", "webhook_deliveries", "webhook_tries",
-	"day_sums", "finds", "page_invoices", "settlement_lines", "settlement_files", "logos",
+	"day_sums", "finds", "page_invoices", "invoice_looks", "settlement_lines", "settlement_files", "logos",
 }
 
 // patient are queries that may read a growing table, and why.

@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"time"
+
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
 )
@@ -9,6 +11,8 @@ import (
 func forgetQueries(s *stock) map[string]func(tx *db.Tx) error {
 	one := func(_ any, err error) error { return err }
 	return map[string]func(tx *db.Tx) error{
+		"KeepLook":    func(tx *db.Tx) error { return tx.KeepLook(s.inv.ID, tx.Now(), time.Minute) },
+		"LooksAt":     func(tx *db.Tx) error { return one(tx.LooksAt(s.inv.ID)) },
 		"Forgetful":   func(tx *db.Tx) error { return one(tx.Forgetful()) },
 		"Forgettable": func(tx *db.Tx) error { return one(tx.Forgettable(pottery, tx.Now().AddDate(2, 0, 0), 9)) },
 		"ForgetInvoice": func(tx *db.Tx) error {

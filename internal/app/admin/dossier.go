@@ -45,6 +45,7 @@ type dossier struct {
 	notes    []db.Note
 	letters  []checkout.Letter
 	told     []evidence.Told
+	looks    db.Looks
 	names    map[string]string // of the actors
 	// clocked is the attempt whose window is running, ref what is asked about, next when.
 	clocked *checkout.Attempt
@@ -86,6 +87,9 @@ func (a *Admin) read(ctx context.Context, v *visit, id string) (*dossier, error)
 			return err
 		}
 		if d.letters, d.told, err = told(tx, v, id); err != nil {
+			return err
+		}
+		if d.looks, err = tx.LooksAt(id); err != nil {
 			return err
 		}
 		if err := d.name(tx, v); err != nil {
@@ -244,43 +248,6 @@ func (a *Admin) books(view *templates.Dossier, v *visit, d *dossier, self string
 		}
 		view.Note, view.NoteTo = &note, self+"/note"
 	}
-}
-
-// facts are what is known of the invoice itself.
-func (v *visit) facts(d *dossier) []templates.Fact {
-	inv, l := &d.inv, v.l
-	var list []templates.Fact
-	add := func(key, value string, copied bool) {
-		if value != "" {
-			list = append(list, templates.Fact{Label: l.T("admin.fact." + key), Value: value, Copy: copied})
-		}
-	}
-	add("payer", inv.Customer.Name, false)
-	add("mobile", inv.Customer.Mobile, true)
-	add("email", inv.Customer.Email, true)
-	add("for", inv.Description, false)
-	add("reference", inv.Reference, true)
-	if p := inv.Payment; p != nil {
-		add("method", v.method(p.Gateway), false)
-		add("card", p.CardMask, true)
-		add("ref", p.RefNumber, true)
-		if p.TrackingNumber != p.RefNumber {
-			add("tracking", p.TrackingNumber, true)
-		}
-		add("paid_at", i18n.DateLong(l, inv.PaidAt), false)
-		if p.Manual {
-			add("manual", l.T("admin.fact.manual_yes"), false)
-		}
-	}
-	if inv.AmountRefunded > 0 {
-		add("refunded", v.toman(inv.AmountRefunded), false)
-	}
-	list = append(list, metadata(inv)...)
-	add("created", i18n.DateLong(l, inv.CreatedAt), false)
-	add("until", i18n.DateLong(l, inv.ExpiresAt), false)
-	add("return_url", inv.ReturnURL, true)
-	add("id", inv.ID, true)
-	return list
 }
 
 // actorName names an actor for reading.

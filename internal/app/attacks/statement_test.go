@@ -11,6 +11,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
+	"dargah/internal/db"
 )
 
 // withoutWords are the parts of an answer that differ between any two: the request's id.
@@ -147,6 +148,24 @@ func (c *scanner) looks(address string, deep int) {
 	}
 }
 
+// seenByPeople fails unless a link was looked at so often by people.
+func (c *scanner) seenByPeople(id string, want int) {
+	c.Helper()
+	if err := c.app.Engine.KeepLooks(c.Context()); err != nil {
+		c.Fatal(err)
+	}
+	err := c.app.Engine.DB.View(c.Context(), func(tx *db.Tx) error {
+		got, err := tx.LooksAt(id)
+		if got.Times != want {
+			c.Errorf("looked at %d times, want %d", got.Times, want)
+		}
+		return err
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
 var allInvoices = payments.InvoiceFilter{Limit: 100}
 
 // A scanner that opens everything in every letter and on every page, follows and HEADs it, changes neither an
@@ -208,6 +227,15 @@ func TestT86_ScannersAndPreviewsChangeNothing(t *testing.T) {
 	}
 	if after := books(); after != before {
 		t.Errorf("looking changed\n%s\nto\n%s", before, after)
+	}
+	c.seenByPeople(one.ID, 0)
+	if a := s.get("/i/"+one.Token, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Accept", "text/html", "Accept-Language", "fa",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"); a.status != http.StatusOK {
+		t.Errorf("a person: %d", a.status)
+	}
+	c.seenByPeople(one.ID, 1)
+	if after := books(); after != before {
+		t.Errorf("a person's look changed\n%s\nto\n%s", before, after)
 	}
 	s.remind(box, 3) // nobody has ended the reminders
 	if got, err := s.app.Engine.Invoice(t.Context(), s.scope, inv.ID); err != nil || got.Status != checkout.InvoiceOpen {

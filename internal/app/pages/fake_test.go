@@ -35,7 +35,10 @@ type fake struct {
 	// statement is what is known of who names the right things, and questions what was asked.
 	statement *payments.Page
 	questions []payments.StatementInput
+	looked    []string
 }
+
+func (f *fake) Looked(id string) { f.looked = append(f.looked, id) }
 
 func (f *fake) Statement(_ context.Context, in payments.StatementInput) (*payments.Page, error) {
 	f.questions = append(f.questions, in)

@@ -53,6 +53,7 @@ func (p *Pages) signed(c echo.Context) error {
 	}
 	v := p.viewOf(c, page)
 	v.linkPath, v.linkQuery = path, query
+	p.looked(c, &v, v.state())
 	return v.render(c, http.StatusOK, v.state())
 }
 

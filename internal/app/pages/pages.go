@@ -55,6 +55,7 @@ type Pages struct {
 	memory   memory
 
 	statements       Statements
+	looks            Looks
 	asks, askedLinks *server.Limiter
 }
 
@@ -68,12 +69,13 @@ func Mount(s *server.Server, engine interface {
 	Returns
 	Reminded
 	Statements
+	Looks
 }, baseURL string, now func() time.Time,
 ) *Pages {
 	p := &Pages{
 		payer: engine, links: engine, logos: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
 		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
-		statements: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), askedLinks: server.NewLimiter(asksPerLink, linkWindow),
+		statements: engine, looks: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), askedLinks: server.NewLimiter(asksPerLink, linkWindow),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -174,6 +176,17 @@ func home(token string, l i18n.Locale, asked bool) string {
 	return "/i/" + token
 }
 
+// Looks is where it is remembered that a person has opened a link.
+type Looks interface{ Looked(invoiceID string) }
+
+// looked remembers who comes to a link of which nobody has paid yet. What stands there afterwards is
+// opened by those who paid, and by the page itself while it waits.
+func (p *Pages) looked(c echo.Context, v *view, state string) {
+	if state != statePaid && state != stateConfirming && v.Invoice.ID != "" && byPerson(c.Request()) {
+		p.looks.Looked(v.Invoice.ID)
+	}
+}
+
 // link is GET /i/{token}: safe to fetch any number of times, it changes nothing.
 func (p *Pages) link(c echo.Context) error {
 	t, err := token(c)
@@ -186,6 +199,7 @@ func (p *Pages) link(c echo.Context) error {
 	}
 	crash.At("pages.shows")
 	state := v.state()
+	p.looked(c, &v, state)
 	if !v.lasting(state) {
 		return v.render(c, http.StatusOK, state)
 	}

@@ -68,6 +68,7 @@ type Engine struct {
 	queues  queues
 	offices offices
 	counts  counts
+	looks   looks
 }
 
 // New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.
