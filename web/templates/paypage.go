@@ -13,6 +13,8 @@ type PayPageView struct {
 	Notice   *Verdict
 	Problems []FieldProblem
 	Inputs   []Input
-	Form     *Form
-	Contact  *Contact
+	// Read is the amount that was typed, in rial and in words.
+	Read    []string
+	Form    *Form
+	Contact *Contact
 }

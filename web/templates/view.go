@@ -23,6 +23,8 @@ type Sheet struct {
 	Query string
 	// Preview is what a messenger shows of a link to this page, nil for nothing.
 	Preview *Preview
+	// Live: the page's form is read aloud by the server while it is typed in.
+	Live bool
 }
 
 // Preview names the merchant and the purpose, never who pays: it is shown to everybody in the room where

@@ -26,7 +26,7 @@ func inert(t *testing.T, where, body string) {
 		tag := tokens.Token()
 		for _, a := range tag.Attr {
 			value := strings.ToLower(strings.TrimSpace(a.Val))
-			if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(value, "javascript:") || (tag.Data == "script" && a.Key == "src" && value != static.Path("admin.js")) {
+			if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(value, "javascript:") || (tag.Data == "script" && a.Key == "src" && value != static.Path("admin.js") && value != static.Path("live.js")) {
 				t.Errorf("%s: <%s %s=%q> is alive", where, tag.Data, a.Key, a.Val)
 			}
 		}
@@ -115,7 +115,7 @@ func TestAdmin_FirstViewWeighs(t *testing.T) {
 	}
 	for _, path := range []string{"/admin", "/admin/invoices", "/admin/invoices/new", "/admin/settings/gateways", "/admin/login"} {
 		sum := 0
-		for _, part := range []string{path, static.Path("admin.css"), static.Path("admin.js"), static.Path("mark.svg"), static.Path("vazirmatn-persian.woff2"), static.Path("vazirmatn-plain.woff2")} {
+		for _, part := range []string{path, static.Path("admin.css"), static.Path("admin.js"), static.Path("live.js"), static.Path("mark.svg"), static.Path("vazirmatn-persian.woff2"), static.Path("vazirmatn-plain.woff2")} {
 			a := p.open(part, "Accept-Encoding", "gzip")
 			if a.status != http.StatusOK || len(a.body) == 0 {
 				t.Fatalf("%s: %d", part, a.status)

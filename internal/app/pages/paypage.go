@@ -58,7 +58,7 @@ func (p *Pages) payPage(c echo.Context) error {
 		return err
 	}
 	v := p.payPageViewOf(c, open)
-	return server.Render(c, http.StatusOK, v.component())
+	return v.send(c, http.StatusOK)
 }
 
 func (p *Pages) payPageViewOf(c echo.Context, open payments.OpenPage) payPageView {
@@ -98,6 +98,9 @@ func (p *Pages) payOnPage(c echo.Context) error {
 		press.Answers = append(press.Answers, form.Get("field_"+strconv.Itoa(i+1)))
 	}
 	start := startOf(c, "", form)
+	if form.Get("act") == "count" { // somebody is still typing
+		return p.readPress(c, press, start)
+	}
 	redirect, token, err := p.press(c, press, &start)
 	if err == nil {
 		return c.Redirect(http.StatusSeeOther, redirect)
@@ -134,14 +137,29 @@ func (p *Pages) press(c echo.Context, in payments.PagePress, start *payments.Sta
 	return p.shelf.StartPage(ctx, in, *start)
 }
 
+// readPress is the page with what is being typed, read aloud. It makes nothing, and finds nothing wrong yet.
+func (p *Pages) readPress(c echo.Context, press payments.PagePress, start payments.StartInput) error {
+	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, typed(press.Toman))
+	if err != nil {
+		return err
+	}
+	v := p.payPageViewOf(c, open)
+	v.fill(press, start, nil)
+	return v.send(c, http.StatusOK)
+}
+
+// send lets the page run our script where the customer says how much.
+func (v *payPageView) send(c echo.Context, status int) error {
+	if v.open.Page.Amount == 0 {
+		server.AllowScripts(c)
+	}
+	return server.Render(c, status, v.component())
+}
+
 // pressAgain is the page again with what was typed and what is wrong with it. A page that takes nothing
 // any more is shown at its own address.
 func (p *Pages) pressAgain(c echo.Context, press payments.PagePress, start payments.StartInput, cause error) error {
-	var amount money.Rial
-	if toman, err := i18n.FoldAmount(press.Toman); err == nil {
-		amount, _ = money.FromToman(toman)
-	}
-	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, amount)
+	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, typed(press.Toman))
 	if err != nil {
 		return err
 	}
@@ -154,5 +172,5 @@ func (p *Pages) pressAgain(c echo.Context, press payments.PagePress, start payme
 		return c.Redirect(http.StatusSeeOther, to)
 	}
 	v.fill(press, start, cause)
-	return server.Render(c, server.Status(checkout.KindOf(cause)), v.component())
+	return v.send(c, server.Status(checkout.KindOf(cause)))
 }

@@ -9,6 +9,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
+	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
 	"dargah/web/templates"
 )
@@ -109,6 +110,7 @@ func (v *payPageView) component() templ.Component {
 		}
 		out.Problems = append(out.Problems, templates.FieldProblem{Field: field, Text: v.says(w)})
 	}
+	out.Live, out.Read = page.Amount == 0, v.reads()
 	out.Form, out.Inputs = v.choices(v.l.T("pay.legend"), ""), v.inputs()
 	out.Form.Action = v.linkPath + "/pay?once=" + nonce()
 	if v.asked {
@@ -118,6 +120,25 @@ func (v *payPageView) component() templ.Component {
 		out.Form.Amount = out.Bill.Amount
 	}
 	return templates.PayPage(out)
+}
+
+// reads says what the typed amount is, so that a zero too many is seen.
+func (v *payPageView) reads() []string {
+	a := typed(v.toman)
+	if a <= 0 {
+		return nil
+	}
+	return []string{v.view.toman(a), v.l.T("amount.rial", "amount", i18n.RialAmount(v.l, a)), i18n.InWords(v.l, a)}
+}
+
+// typed is an amount of toman as somebody typed it, 0 for what is none.
+func typed(s string) money.Rial {
+	toman, err := i18n.FoldAmount(s)
+	if err != nil {
+		return 0
+	}
+	a, _ := money.FromToman(toman)
+	return a
 }
 
 // fewLeft is how many places are left when a page begins to say so.

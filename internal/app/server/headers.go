@@ -26,7 +26,8 @@ const (
 // policyScripts is added on pages that have a script of ours, which only talks to us.
 const policyScripts = "; script-src 'self'; connect-src 'self'"
 
-// AllowScripts lets the page that is about to be sent run our own script. The customer's pages have none.
+// AllowScripts lets the page that is about to be sent run our own script. Of the customers' pages only
+// one has any: that on which an amount is typed.
 func AllowScripts(c echo.Context) {
 	out := c.Response().Header()
 	out["Content-Security-Policy"] = []string{out.Get("Content-Security-Policy") + policyScripts}
