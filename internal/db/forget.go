@@ -35,10 +35,17 @@ ORDER BY COALESCE(canceled_at_ms, expires_at_ms) LIMIT CAST($3 AS BIGINT)`, merc
 }
 
 // ForgetInvoice removes the personal data of an unpaid invoice, of its attempts and of what people wrote
-// about it. checkout.Conflict when it is not over, or was forgotten before.
-func (tx *Tx) ForgetInvoice(id string) error {
-	n, err := tx.exec(`UPDATE invoices SET customer_name = '', customer_mobile = '', customer_email = '', description = '', metadata = '', forgotten_at_ms = $1
-WHERE id = $2 AND (status = 'expired' OR status = 'canceled') AND forgotten_at_ms IS NULL`, ms(tx.now), id)
+// about it; its lines, its reference and its return address are those that inv holds. checkout.Conflict when
+// it is not over, or was forgotten before.
+func (tx *Tx) ForgetInvoice(inv *checkout.Invoice) error {
+	id := inv.ID
+	items, _, err := invoiceJSON(inv)
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(`UPDATE invoices SET customer_name = '', customer_mobile = '', customer_email = '', description = '', metadata = '',
+items = $1, reference = $2, return_url = $3, forgotten_at_ms = $4
+WHERE id = $5 AND (status = 'expired' OR status = 'canceled') AND forgotten_at_ms IS NULL`, items, inv.Reference, inv.ReturnURL, ms(tx.now), id)
 	if err != nil {
 		return fmt.Errorf("forget invoice %s: %w", id, err)
 	}

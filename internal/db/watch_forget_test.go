@@ -21,7 +21,7 @@ func forgetQueries(s *stock) map[string]func(tx *db.Tx) error {
 			if err := tx.SaveInvoice(&gone, s.inv.Status, s.inv.EventSeq); err != nil {
 				return err
 			}
-			return tx.ForgetInvoice(gone.ID)
+			return tx.ForgetInvoice(&gone)
 		},
 	}
 }

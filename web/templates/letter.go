@@ -20,6 +20,7 @@ type Letter struct {
 	Accent  string // "#rrggbb" of the merchant, "" for the house's
 	Brand   Brand
 	Test    bool
+	Sample  bool
 
 	Tone  Tone   // of the title: Done, Wait, Failed; "" for plain ink
 	Title string // the news; "" where the amount leads
@@ -158,3 +159,14 @@ func marked(t Text) templ.Component {
 
 // Plain is the sentence without marks.
 func (t Text) Plain() string { return strings.ReplaceAll(t.Body, Mark, t.Strong) }
+
+// Banner says on top what the letter is not: of test mode, or true at all. "" for a letter that is meant.
+func (l Letter) Banner() string {
+	switch {
+	case l.Sample:
+		return l.L.T("letter.sample.banner")
+	case l.Test:
+		return l.L.T("letter.test")
+	}
+	return ""
+}

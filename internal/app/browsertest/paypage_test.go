@@ -53,7 +53,7 @@ func TestPayPage(t *testing.T) {
 	plain.press(card)
 	plain.fill("#amount", "5")
 	plain.submit("#once")
-	if text := plain.text(); !strings.Contains(text, "five toman") || !strings.Contains(text, "10,000") {
+	if text := plain.text(); !strings.Contains(text, "five toman") || !strings.Contains(text, "10,000") || !plain.has("#once") {
 		t.Errorf("too little:\n%s", text)
 	}
 	plain.picture("page-wrong-phone", "en")

@@ -89,7 +89,7 @@ func sample(shop *checkout.Merchant, kind checkout.LetterKind, locale string, no
 // marks a sample for what it is.
 func (w *writer) sampled() {
 	if checkout.IsSample(w.Letter) {
-		w.page.Test = true
+		w.page.Sample = true
 		w.page.Subject = w.l.T("letter.sample.subject", "subject", w.page.Subject)
 	}
 }

@@ -24,6 +24,10 @@ func TestSample(t *testing.T) {
 				if err != nil || out.Subject == "" || !strings.Contains(out.HTML, shop.Name) || !strings.Contains(out.Text, "https://pay.example.ir/") {
 					t.Errorf("%s.%s: %q, %v\n%s", kind, lang, out.Subject, err, out.Text)
 				}
+				banner, test := map[string]string{"fa": "نمونه: این نامه", "en": "Sample: this letter"}[lang], map[string]string{"fa": "آزمایشی", "en": "test mode"}[lang]
+				if !strings.Contains(out.Text, banner) || !strings.Contains(out.HTML, banner) || strings.Contains(out.HTML, test) {
+					t.Errorf("%s.%s does not say that it is a sample of a real letter:\n%s", kind, lang, out.Text)
+				}
 				if strings.Contains(out.Text, "letter.sample") {
 					t.Errorf("%s.%s: %s", kind, lang, out.Text)
 				}

@@ -12,8 +12,8 @@ func plainText(v templates.Letter) string {
 	line := func(parts ...string) { b.WriteString(strings.Join(parts, "") + "\n") }
 	line(v.Brand.Name)
 	line()
-	if v.Test {
-		line("*** ", v.L.T("letter.test"), " ***")
+	if note := v.Banner(); note != "" {
+		line("*** ", note, " ***")
 		line()
 	}
 	if v.Title != "" {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,7 +141,7 @@ func (p *Pages) press(c echo.Context, in payments.PagePress, start *payments.Sta
 
 // readPress is the page with what is being typed, read aloud. It makes nothing, and finds nothing wrong yet.
 func (p *Pages) readPress(c echo.Context, press payments.PagePress, start payments.StartInput) error {
-	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, typed(press.Toman))
+	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, 0)
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,12 @@ func (v *payPageView) send(c echo.Context, status int) error {
 // pressAgain is the page again with what was typed and what is wrong with it. A page that takes nothing
 // any more is shown at its own address.
 func (p *Pages) pressAgain(c echo.Context, press payments.PagePress, start payments.StartInput, cause error) error {
-	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, typed(press.Toman))
+	amount := typed(press.Toman)
+	var wrong *checkout.Error
+	if errors.As(cause, &wrong) && slices.ContainsFunc(wrong.Fields, func(f checkout.FieldError) bool { return f.Field == "amount" }) {
+		amount = 0 // another one will be typed: no gateway is shut for this one
+	}
+	open, err := p.shelf.PayPage(c.Request().Context(), press.Merchant, press.Page, amount)
 	if err != nil {
 		return err
 	}

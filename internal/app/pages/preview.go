@@ -1,10 +1,9 @@
 package pages
 
 import (
-	"strings"
-
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
+	"dargah/internal/app/payments"
 	"dargah/web/static"
 	"dargah/web/templates"
 )
@@ -29,7 +28,7 @@ func (v *view) purpose() string {
 		who = append(who, checkout.Customer{Name: v.Attempts[i].PayerName, Mobile: v.Attempts[i].PayerMobile})
 	}
 	for _, c := range who {
-		if names(text, c) {
+		if payments.Names(text, c) {
 			text = ""
 		}
 	}
@@ -37,27 +36,4 @@ func (v *view) purpose() string {
 		return v.l.T("preview.invoice")
 	}
 	return text
-}
-
-// names reports whether a text holds any of a person's names, the mobile in whatever spelling, or the
-// e-mail address.
-func names(text string, c checkout.Customer) bool {
-	folded := i18n.FoldText(text)
-	for _, own := range append(strings.Fields(i18n.FoldText(c.Name)), i18n.FoldText(c.Email)) {
-		if len([]rune(own)) > 2 && strings.Contains(folded, own) {
-			return true
-		}
-	}
-	mobile := strings.TrimLeft(onlyDigits(c.Mobile), "0")
-	mobile = strings.TrimPrefix(mobile, "98")
-	return len(mobile) > 6 && strings.Contains(onlyDigits(text), mobile)
-}
-
-func onlyDigits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, i18n.FoldDigits(s))
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/i18n"
 	"dargah/internal/db"
 )
 
@@ -80,8 +82,8 @@ func (e *Engine) forget(tx *db.Tx, id string) (bool, error) {
 		return false, nil
 	}
 	before := *s.inv
-	s.inv.Customer, s.inv.Description, s.inv.Metadata = checkout.Customer{}, "", nil
-	if err := tx.ForgetInvoice(id); err != nil {
+	fields := unname(s.inv, attempts)
+	if err := tx.ForgetInvoice(s.inv); err != nil {
 		return false, err
 	}
 	if err := findable(tx, &before, s.inv); err != nil {
@@ -93,8 +95,60 @@ func (e *Engine) forget(tx *db.Tx, id string) (bool, error) {
 	if err := tx.DropReminder(id); err != nil {
 		return false, err
 	}
-	if err := s.event(checkout.EventInvoiceUpdated, "", "", facts{"fields": []string{"customer", "description", "metadata"}, "forgotten": true}); err != nil {
+	if err := s.event(checkout.EventInvoiceUpdated, "", "", facts{"fields": fields, "forgotten": true}); err != nil {
 		return false, err
 	}
 	return true, s.save()
+}
+
+// unname takes out of an invoice what says or may say who was asked to pay: the customer, all free words of
+// the shop, and what an address carries behind its path. What is counted of a line stays, and so does the
+// shop's own reference, its key to its books, unless it holds the name, the mobile or the address of one of
+// them. It returns the fields that were emptied.
+func unname(inv *checkout.Invoice, attempts []checkout.Attempt) []string {
+	fields := []string{"customer", "description", "metadata"}
+	who := []checkout.Customer{inv.Customer}
+	for i := range attempts {
+		who = append(who, checkout.Customer{Name: attempts[i].PayerName, Mobile: attempts[i].PayerMobile})
+	}
+	if slices.ContainsFunc(who, func(c checkout.Customer) bool { return Names(inv.Reference, c) }) {
+		inv.Reference = ""
+		fields = append(fields, "reference")
+	}
+	if len(inv.Items) > 0 {
+		inv.Items = slices.Clone(inv.Items)
+		for i := range inv.Items {
+			inv.Items[i].Title = ""
+		}
+		fields = append(fields, "items")
+	}
+	if at := strings.IndexAny(inv.ReturnURL, "?#"); at >= 0 {
+		inv.ReturnURL = inv.ReturnURL[:at]
+		fields = append(fields, "return_url")
+	}
+	inv.Customer, inv.Description, inv.Metadata = checkout.Customer{}, "", nil
+	return fields
+}
+
+// Names reports whether a text holds any of a person's names, the mobile in whatever spelling, or the
+// e-mail address.
+func Names(text string, c checkout.Customer) bool {
+	folded := i18n.FoldText(text)
+	for _, own := range append(strings.Fields(i18n.FoldText(c.Name)), i18n.FoldText(c.Email)) {
+		if len([]rune(own)) > 2 && strings.Contains(folded, own) {
+			return true
+		}
+	}
+	mobile := strings.TrimLeft(onlyDigits(c.Mobile), "0")
+	mobile = strings.TrimPrefix(mobile, "98")
+	return len(mobile) > 6 && strings.Contains(onlyDigits(text), mobile)
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, i18n.FoldDigits(s))
 }

@@ -20,6 +20,8 @@ func TestForget(t *testing.T) {
 			mailedAtOnce(in)
 			in.Customer, in.Description = checkout.Customer{Name: "Negar Ahmadi", Mobile: "09121234567", Email: "negar@example.com"}, "Piano lessons of Negar"
 			in.Metadata = map[string]string{"child": "Kian"}
+			in.Items = []checkout.Item{{Title: "Piano, Negar", Quantity: 2, UnitAmount: 700_000}, {Title: "Notes of Negar", Quantity: 1, UnitAmount: 100_000}}
+			in.ReturnURL, in.Reference = "https://shop.example/thanks?email=negar@example.com", "98-912 123 4567/7"
 		}
 		expired, paid, loose := w.invoice(1_500_000, named), w.invoice(1_500_000, named), w.invoice(1_500_000, named)
 		w.mustBack(w.start(paid, "gardeshpay"), "8841027365")
@@ -70,6 +72,13 @@ func TestForget(t *testing.T) {
 		if err != nil || len(found) != 3 || slices.ContainsFunc(found, func(i checkout.Invoice) bool { return i.ID == expired.ID }) {
 			t.Errorf("%d found, %v", len(found), err)
 		}
+		bare, err := w.Invoice(t.Context(), w.scope, expired.ID)
+		if sum := bare.Items[0].UnitAmount*2 + bare.Items[1].UnitAmount; err != nil || sum != bare.Amount || bare.ReturnURL != "https://shop.example/thanks" {
+			t.Errorf("left: %+v, %v", bare, err)
+		}
+		if text := fmt.Sprint(bare); strings.Contains(text, "egar") || strings.Contains(text, "4567") {
+			t.Errorf("left: %s", text)
+		}
 		all, _ := w.letters(expired)
 		if text := fmt.Sprint(all, w.attempts(expired)); strings.Contains(text, "egar") || strings.Contains(text, "09121234567") {
 			t.Errorf("left: %s", text)
@@ -108,4 +117,20 @@ func (w *world) user() string {
 		w.Fatal(err)
 	}
 	return u.ID
+}
+
+// What is the shop's own key to its books stays, if it does not say who was asked.
+func TestForget_Reference(t *testing.T) {
+	sara := checkout.Customer{Name: "Sara Ahmadi", Mobile: "09121234567", Email: "sara@example.com"}
+	for reference, want := range map[string]bool{
+		"MP-1217": false, "": false, "order 0912": false, "1234567": false,
+		"09121234567": true, "+98 912 123 4567": true, "۰۹۱۲۱۲۳۴۵۶۷/2": true, "SARA-7": true, "x:Sara@Example.com": true, "order of ahmadi": true,
+	} {
+		if got := payments.Names(reference, sara); got != want {
+			t.Errorf("%q names her: %t", reference, got)
+		}
+	}
+	if payments.Names("09", checkout.Customer{Name: "Al", Mobile: "09"}) {
+		t.Error("two letters name somebody")
+	}
 }
