@@ -130,6 +130,9 @@ func (l *lane) play(t *testing.T, c crashCase) []time.Duration {
 	addr, base := freeBase(t)
 	w := &world{T: t, gateway: c.gateway, engine: c.engine, test: story.test, strikeAfter: c.strike}
 	w.shop = &shop{lane: l, url: databaseURL(t, c.engine, story.empty), addr: addr, base: base, more: story.env}
+	if story.mail {
+		w.openMail()
+	}
 	w.server = &server{TB: t, env: w.env(), base: base, ways: slices.Clone(c.ways)}
 	w.tellOnFailure()
 	before := len(l.ledger(t).Payments)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"dargah/internal/app/mail/mailtest"
 	"dargah/internal/db"
 )
 
@@ -21,6 +22,7 @@ type world struct {
 	*testing.T
 	*shop
 	server  *server
+	mail    *mailtest.Postbox // nil where nobody writes
 	gateway string
 	engine  string
 	test    bool // pays in test mode, at the built-in simulator

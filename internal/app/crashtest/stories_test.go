@@ -15,6 +15,7 @@ type story struct {
 	env   []string
 	empty bool // the server makes the schema itself, and the shop is furnished afterwards
 	test  bool // in test mode
+	mail  bool // a mail server takes letters
 	ends  string
 	run   func(w *world)
 }
@@ -36,6 +37,23 @@ var stories = map[string]story{
 			inv := w.create("order-1")
 			w.finish(inv, w.pay(inv, "paid"))
 			w.untilTold(e, inv)
+		},
+	},
+	"letters": {
+		tells: "the customer is asked by letter, pays, and gets the receipt", ends: "paid", mail: true,
+		run: func(w *world) {
+			inv := w.createFor("order-1", `{"amount":1500000,"customer":{"name":"سارا","mobile":"09121234567","email":"sara@example.com"},"send_email":true}`)
+			w.untilWritten(1)
+			w.finish(inv, w.pay(inv, "paid"))
+			w.untilWritten(2)
+		},
+	},
+	"many at once": {
+		tells: "a file of customers becomes invoices and letters", ends: "open", mail: true,
+		run: func(w *world) {
+			w.startRun(30)
+			w.untilWritten(30)
+			w.takeRun(30)
 		},
 	},
 	"first start": {

@@ -117,6 +117,13 @@ var points = []point{
 	{"webhook.recorded-in", "an open transaction; before it, a message under a lease that its receiver has heard", both, "told"},
 	{"webhook.recorded", "the try, on record", both, "told"},
 
+	{"letter.before-send", "a letter under a lease; nothing sent", both, "letters; letters: verify.settled>letter.before-send"},
+	{"letter.answered", "a letter under a lease; its server has taken it", both, "letters; letters: letter.answered then letter.answered"},
+	{"letter.recorded-in", "an open transaction; before it, a letter under a lease that its server has taken", both, "letters"},
+	{"letter.recorded", "the letter, on record as sent", both, "letters"},
+	{"run.line-in", nothing, both, "many at once; many at once: run.line-in#27"},
+	{"run.some-made", "some of a run's invoices with their letters; the others not", both, "many at once; many at once: run.some-made#2"},
+
 	{"sqlite.before-begin", "what was there", db.SQLite, "pay: {each}>sqlite.before-begin"},
 	{"sqlite.begun", "an open transaction: nothing", db.SQLite, "pay: {each}>sqlite.begun"},
 	{"sqlite.before-commit", "an open transaction: nothing", db.SQLite, "pay: {each}>sqlite.before-commit"},

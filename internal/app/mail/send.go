@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 	"dargah/web/templates"
 )
@@ -176,7 +177,9 @@ func (r *Room) try(ctx context.Context, l *checkout.Letter, to links, now time.T
 		l.Answer = clean(err.Error())
 		return
 	}
+	crash.At("letter.before-send")
 	came, answer := r.give(ctx, l.Recipient, message)
+	crash.At("letter.answered")
 	ended := r.Now()
 	l.Answer = answer
 	switch came {
@@ -233,6 +236,7 @@ func (r *Room) record(ctx context.Context, l *checkout.Letter, job checkout.Job)
 		}
 		err = r.DB.Update(ctx, func(tx *db.Tx) error {
 			saved, err := tx.SaveLetter(l)
+			crash.At("letter.recorded-in")
 			if err != nil || !saved {
 				return err
 			}
@@ -243,6 +247,7 @@ func (r *Room) record(ctx context.Context, l *checkout.Letter, job checkout.Job)
 			}
 			return err
 		})
+		crash.At("letter.recorded")
 		if err == nil || !(errors.Is(err, checkout.Unavailable) || errors.Is(err, db.ErrOutcomeUnknown)) {
 			return err
 		}

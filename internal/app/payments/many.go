@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/crash"
 	"dargah/internal/db"
 )
 
@@ -90,6 +91,7 @@ func (e *Engine) RunMany(ctx context.Context, job checkout.Job) error {
 			more, err = e.makeSome(tx, job.Key)
 			return err
 		})
+		crash.At("run.some-made")
 		if errors.Is(err, checkout.NotFound) {
 			return nil
 		}
@@ -159,6 +161,7 @@ func (e *Engine) makeLine(tx *db.Tx, r *checkout.Run, l *checkout.RunRow) error 
 		l.Status, l.InvoiceID, l.MadeAt = checkout.RowMade, inv.ID, tx.Now()
 		r.Made++
 	}
+	crash.At("run.line-in")
 	saved, err := tx.SaveRunRow(l)
 	if err == nil && !saved {
 		err = checkout.Conflict // never under the run's lock; if ever, nothing of this counts
