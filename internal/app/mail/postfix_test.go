@@ -32,6 +32,11 @@ type postfix struct {
 	port  int
 	roots *x509.CertPool
 	next  *mailtest.Postbox
+
+	dir   string
+	cmd   *exec.Cmd // while it is up
+	ended chan struct{}
+	said  said
 }
 
 const (
@@ -56,7 +61,7 @@ func startPostfix(t *testing.T) *postfix {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &postfix{next: mailtest.Open(t)}
+	p := &postfix{next: mailtest.Open(t), dir: dir}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -104,42 +109,72 @@ func startPostfix(t *testing.T) *postfix {
 	run(postPassword, "/usr/sbin/saslpasswd2", "-p", "-c", "-f", dir+"/logins", "-u", "mail.example.test", "dargah")
 	run("", "install", "-d", "-o", "postfix", dir+"/data")
 	run("", "chown", "postfix", dir+"/logins")
-	said := &said{}
-	cmd := exec.Command("/usr/sbin/postfix", "-c", dir+"/etc", "start-fg")
-	cmd.Stdout, cmd.Stderr = said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() {
-		_ = exec.Command("/usr/sbin/postfix", "-c", dir+"/etc", "stop").Run()
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			<-ended
-		}
+		p.down()
 		if t.Failed() {
-			t.Logf("postfix said:\n%s", said)
+			t.Logf("postfix said:\n%s", &p.said)
 		}
 	})
+	p.up(t)
+	return p
+}
+
+// up starts it, and waits until it listens.
+func (p *postfix) up(t *testing.T) {
+	t.Helper()
+	p.cmd, p.ended = exec.Command("/usr/sbin/postfix", "-c", p.dir+"/etc", "start-fg"), make(chan struct{})
+	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	cmd, ended := p.cmd, p.ended
+	go func() { _ = cmd.Wait(); close(ended) }()
 	for limit := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
 		if err == nil {
 			_ = c.Close()
-			return p
+			return
 		}
 		select {
-		case <-ended:
-			t.Fatalf("postfix ended:\n%s", said)
+		case <-p.ended:
+			t.Fatalf("postfix ended:\n%s", &p.said)
 		default:
 		}
 		if time.Now().After(limit) {
-			t.Fatalf("postfix does not listen:\n%s", said)
+			t.Fatalf("postfix does not listen:\n%s", &p.said)
 		}
 	}
+}
+
+// down stops it, as its keeper does.
+func (p *postfix) down() {
+	if p.cmd == nil || p.cmd.Process == nil {
+		return
+	}
+	_ = exec.Command("/usr/sbin/postfix", "-c", p.dir+"/etc", "stop").Run()
+	select {
+	case <-p.ended:
+	case <-time.After(10 * time.Second):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.ended
+	}
+	p.cmd = nil
+}
+
+// desk is a room that gives its letters to it, over a proven name and with a login.
+func (p *postfix) desk(t *testing.T, password string) *desk {
+	t.Helper()
+	d, c := onOne(t)
+	c.at = time.Now()
+	return newDesk(t, d, c, func(m *mail.Options) {
+		m.SMTP = fmt.Sprintf("smtp://%s:%s@mail.example.test:%d", url.PathEscape(postUser), url.PathEscape(password), p.port)
+		m.Roots, m.Talk = p.roots, 30*time.Second
+		m.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, _ := net.SplitHostPort(address)
+			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
+		}
+	})
 }
 
 const mainCF = `compatibility_level = 3.6
@@ -210,19 +245,7 @@ func (s *said) String() string {
 // that it will not have are told apart.
 func TestPostfix(t *testing.T) {
 	o := startPostfix(t)
-	open := func(password string) *desk {
-		d, c := onOne(t)
-		c.at = time.Now()
-		return newDesk(t, d, c, func(m *mail.Options) {
-			m.SMTP = fmt.Sprintf("smtp://%s:%s@mail.example.test:%d", url.PathEscape(postUser), url.PathEscape(password), o.port)
-			m.Roots, m.Talk = o.roots, 30*time.Second
-			m.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				_, port, _ := net.SplitHostPort(address)
-				return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
-			}
-		})
-	}
-	k := open(postPassword)
+	k := o.desk(t, postPassword)
 	want := map[string]string{} // Message-ID to subject
 	for _, s := range samples() {
 		for _, lang := range []string{"fa", "en"} {
@@ -276,10 +299,76 @@ func TestPostfix(t *testing.T) {
 	if l := k.letter(id); l.Status != checkout.LetterRefused || l.Reason != checkout.ReasonServer || !strings.HasPrefix(l.Answer, "5") {
 		t.Errorf("a reader it will not have: %+v", l)
 	}
-	wrong := open("another password")
+	wrong := o.desk(t, "another password")
 	id = wrong.write(checkout.LetterReceipt, "wrong", nil)
 	wrong.work()
 	if l := wrong.letter(id); l.Status != checkout.LetterQueued || l.Reason != checkout.ReasonTrouble || !strings.HasPrefix(l.Answer, "535") {
 		t.Errorf("a wrong password: %+v", l)
+	}
+}
+
+// TestPostfix_DownForAnHour: the world's mail server is stopped for an hour by our clock. What is written
+// meanwhile waits where people see it and why, a server that is not there is not knocked at for each letter,
+// and when it is up again every letter leaves within minutes, once.
+func TestPostfix_DownForAnHour(t *testing.T) {
+	o := startPostfix(t)
+	k := o.desk(t, postPassword)
+	want := map[string]bool{}
+	write := func(i int) string {
+		id := k.write(checkout.LetterReceipt, fmt.Sprint("receipt ", i), func(l *checkout.Letter) { l.Recipient = fmt.Sprintf("c%d@example.com", i) })
+		want["<"+id+"@example.ir>"] = true
+		return id
+	}
+	state := func() (s db.OutboxState) {
+		k.update(func(tx *db.Tx) (err error) { s, err = tx.Outbox("mer_1", true); return err })
+		return s
+	}
+	first := write(0)
+	k.work()
+	if l := k.letter(first); l.Status != checkout.LetterSent {
+		t.Fatalf("%+v", l)
+	}
+	o.down()
+	var ids []string
+	for minute := range 60 {
+		if minute%5 == 0 {
+			ids = append(ids, write(1+minute))
+		}
+		k.work()
+		k.clock.add(time.Minute)
+	}
+	tries := 0
+	for _, id := range ids {
+		l := k.letter(id)
+		if l.Status != checkout.LetterQueued || !k.jobs(id) {
+			t.Errorf("while it is down: %+v", l)
+		}
+		if l.Reason != checkout.ReasonTrouble { // the page of letters says so
+			t.Errorf("waits without a reason: %+v", l)
+		}
+		tries += l.Tries
+	}
+	if s := state(); s.Waiting != len(ids) || tries < 3 || tries > 30 {
+		t.Errorf("%+v; knocked %d times for %d letters", s, tries, len(ids))
+	}
+	o.up(t)
+	minutes := 0
+	for ; state().Waiting > 0 && minutes < 15; minutes++ {
+		k.clock.add(time.Minute)
+		k.work()
+	}
+	t.Logf("%d letters waited, %d knocks; all gone %d minutes after it came back", len(ids), tries, minutes)
+	for limit := time.Now().Add(60 * time.Second); len(o.next.Taken()) < len(want) && time.Now().Before(limit); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, m := range o.next.Taken() {
+		if id := m.Head(t, "Message-Id"); !want[id] {
+			t.Errorf("%s came unasked, or twice", id)
+		} else {
+			delete(want, id)
+		}
+	}
+	if len(want) != 0 || state().Waiting != 0 {
+		t.Errorf("lost: %v; %+v", want, state())
 	}
 }
