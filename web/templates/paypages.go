@@ -62,6 +62,7 @@ type Slip struct {
 	Amount  string
 	Rial    string
 	Until   string
+	Test    bool
 	QR      Drawing
 	Modules string
 	Link    string

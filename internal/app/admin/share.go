@@ -195,7 +195,7 @@ func (a *Admin) slip(c echo.Context, v *visit, of sharing) error {
 	}
 	view := templates.Slip{
 		Sheet: templates.Sheet{L: s.l, Title: s.purpose, Accent: v.shop.Accent}, Brand: templates.Brand{Name: i18n.CleanText(v.shop.Name), Logo: logoOf(v.shop.Logo)},
-		Heading: s.purpose, Until: s.until, Link: s.link,
+		Heading: s.purpose, Until: s.until, Link: s.link, Test: !v.scope.Live,
 	}
 	if s.amount > 0 {
 		view.Amount, view.Rial = i18n.Toman(s.l, s.amount), i18n.RialAmount(s.l, s.amount)

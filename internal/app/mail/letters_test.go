@@ -210,6 +210,61 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// A name that looks like another one, like an address or like a host, or that turns the line around, moves
+// nothing: the letter is from our address, leads to our host, and says the shop's host as the name service
+// knows it.
+func TestNames_AreInert(t *testing.T) {
+	r, err := mail.New(mail.Options{SMTP: "smtp://127.0.0.1", From: "pay@example.ir", BaseURL: "https://pay.meybodpottery.ir", Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, shown := range map[string]string{
+		"support@bank.ir":                    "support bank.ir",
+		"Bank <support@bank.ir>":             "Bank support bank.ir",
+		"support＠bank.ir":                    "support bank.ir",
+		"\u202eknab\u202c":                   "knab",
+		"\u2067بانک\u2069\u200f":             "بانک",
+		"Bаnk (Cyrillic)":                    "Bаnk (Cyrillic)",
+		"bank\r\nBcc: x@example.com":         "bank Bcc: x example.com",
+		"=?utf-8?q?=0d=0aBcc:_x@y.example?=": "=?utf-8?q?=0d=0aBcc:_x y.example?=",
+		"a\x00b\u2028c":                      "ab c",
+	} {
+		for _, kind := range []checkout.LetterKind{checkout.LetterRequest, checkout.LetterReceipt, checkout.LetterReminder} {
+			l := &checkout.Letter{ID: "let_1", MerchantID: "mer_1", Live: true, Kind: kind, Recipient: "sara@example.com", Locale: "en", Facts: bill()}
+			l.Facts.Shop.Name, l.Facts.Customer, l.Facts.Items[0].Title = name, name, name
+			l.Facts.Shop.Website = "https://www.bаnk.ir/" // with a Cyrillic letter
+			raw, err := r.Message(context.Background(), l, sample{letter: *l}.links(), now)
+			if err != nil {
+				t.Fatalf("%q: %v", name, err)
+			}
+			head, parts := read(t, raw)
+			from, err := head.AddressList("From")
+			if err != nil || len(from) != 1 || from[0].Address != "pay@example.ir" || from[0].Name != shown {
+				t.Errorf("%q: from %v, %v", name, from, err)
+			}
+			if answers, err := head.AddressList("Reply-To"); err != nil || len(answers) != 1 || answers[0].Address != "shop@meybodpottery.ir" || answers[0].Name != shown {
+				t.Errorf("%q: answers go to %v, %v", name, answers, err)
+			}
+			if to, err := head.AddressList("To"); err != nil || len(to) != 1 || to[0].Address != "sara@example.com" || len(head["Bcc"]) != 0 {
+				t.Errorf("%q: to %v, %v", name, to, err)
+			}
+			if one := head.Get("List-Unsubscribe") != ""; one != (kind == checkout.LetterReminder) {
+				t.Errorf("%s: a way out %t", kind, one)
+			}
+			for part, text := range parts {
+				if !strings.Contains(text, "xn--bnk-6cd.ir") || strings.Contains(text, "bаnk.ir") || strings.ContainsAny(text, "\u202e\u2067\u2069\u200f\u2028\x00") {
+					t.Errorf("%q in %s:\n%s", name, part, text)
+				}
+			}
+			for _, m := range address.FindAllStringSubmatch(parts["text/html"], -1) {
+				if u, err := url.Parse(m[1] + m[2]); err != nil || u.Scheme != "tel" && u.Host != "pay.meybodpottery.ir" {
+					t.Errorf("%q leads to %s", name, m[1]+m[2])
+				}
+			}
+		}
+	}
+}
+
 // TestWords_OnlyWhatIsProven: no letter about a payment whose outcome nobody knows says that it
 // failed or that no money was taken, and only Ghesta's promises that it returns by itself.
 func TestWords_OnlyWhatIsProven(t *testing.T) {

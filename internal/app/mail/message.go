@@ -98,9 +98,12 @@ func stops(m *gomail.Msg, stop *templates.Action) error {
 }
 
 // display is a name beside an address. net/mail leaves a backslash in an encoded word as it is, where
-// RFC 2047 forbids it, and strict readers then see no address at all.
+// RFC 2047 forbids it, and strict readers then see no address at all. Mail programs show the name and fold
+// the address away: a name that looks like an address itself would be taken for it.
 func display(name string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(name, `\`, " ")), " ")
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("\\@＠﹫<>", r)
+	}), " ")
 }
 
 // acts reports whether a text holds what could end a line of a letter's head, or turn its reading.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestShots(t *testing.T) {
 			if strings.Contains(s.name+"."+lang, os.Getenv("SHOTS_ONLY")) {
 				out, _ := s.written(t, lang)
 				bodies["/letter-"+s.name+"."+lang] = out.HTML
+				bodies["/reader-"+s.name+"."+lang] = inReader(out.HTML)
 			}
 		}
 	}
@@ -51,7 +53,7 @@ func TestShots(t *testing.T) {
 		for _, v := range []struct {
 			name, scheme string
 			width        int64
-		}{{"phone", "light", 360}, {"desktop", "light", 720}, {"phone-dark", "dark", 360}} {
+		}{{"phone", "light", 320}, {"desktop", "light", 720}, {"phone-dark", "dark", 360}} {
 			png, err := shoot(browser, site.URL+path, v.width, v.scheme)
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, path[1:]+"."+v.name+".png"), png, 0o644)
@@ -61,6 +63,18 @@ func TestShots(t *testing.T) {
 			}
 		}
 	}
+}
+
+var (
+	styleParts = regexp.MustCompile(`(?s)<style>.*?</style>| class="[^"]*"`)
+	bodyPart   = regexp.MustCompile(`(?s)<body[^>]*>(.*)</body>`)
+)
+
+// inReader is a letter as a mail reader shows it on a page of its own: without a head, a style element or
+// classes, in a box that is written from left to right.
+func inReader(page string) string {
+	body := bodyPart.FindStringSubmatch(styleParts.ReplaceAllString(page, ""))
+	return `<!DOCTYPE html><html dir="ltr"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><body style="margin:0;font-family:Arial;color:#222"><div>` + body[1] + `</div></body></html>`
 }
 
 func shoot(ctx context.Context, url string, width int64, scheme string) ([]byte, error) {

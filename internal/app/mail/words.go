@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -219,11 +218,7 @@ func (w *writer) comma() string {
 }
 
 func siteOf(website string) string {
-	u, err := url.Parse(website)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimPrefix(u.Host, "www.")
+	return strings.TrimPrefix(i18n.HostText(website), "www.")
 }
 
 // toCustomer reports whether the letter is a merchant's to a customer.

@@ -51,10 +51,7 @@ func (v *view) brand() templates.Brand { return brandOf(&v.Merchant) }
 
 // site is the name of a web site without the scheme: what a customer compares with the address bar.
 func site(website string) string {
-	if u, err := url.Parse(website); err == nil && u.Hostname() != "" {
-		return u.Hostname()
-	}
-	return website
+	return i18n.HostText(website)
 }
 
 func (v *view) contact() *templates.Contact {
