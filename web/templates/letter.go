@@ -126,7 +126,7 @@ func letterHead(v Letter) templ.Component {
 		tone, t := string(of), letterTones[of].dark
 		b.WriteString(`.sheet .` + tone + `,.sheet .` + tone + ` h1{color:` + t + `!important}.sheet .sign-` + tone + `{background:` + t + `!important;color:#0f1214!important}`)
 	}
-	b.WriteString(`}@media (max-width:600px){.pad{padding:24px 20px!important}}</style>`)
+	b.WriteString(`}@media (min-width:601px){.pad{padding:40px 48px!important}}</style>`)
 	return literal(b.String())
 }
 
