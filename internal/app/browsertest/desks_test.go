@@ -99,6 +99,7 @@ type readerOnly struct {
 	pages.Returns
 	pages.Logos
 	pages.Statements
+	pages.Looks
 	stopped bool
 }
 
