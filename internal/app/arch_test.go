@@ -120,6 +120,7 @@ var outside = map[string][]string{
 	"golang.org/x/image":                     {"internal/app/logo"},
 	"golang.org/x/time":                      {"internal/app/server", "internal/app/access"},
 	"golang.org/x/net":                       {"internal/app/server"},
+	"golang.org/x/net/idna":                  {"internal/app/i18n"},
 	"github.com/emersion/go-smtp":            {"internal/app/mail/mailtest"},
 	"github.com/wneessen/go-mail":            {"internal/app/mail"},
 	"github.com/prometheus/client_golang":    {"internal/app/metrics"},

@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"math/rand/v2"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/db"
@@ -35,4 +37,10 @@ func (r *Room) Requeue(ctx context.Context, merchantID string, live bool, id str
 		_, err = tx.RequeueLetter(id)
 		return err
 	})
+}
+
+// scattered keeps what failed together from coming back together.
+func scattered(d time.Duration) time.Duration {
+	fifth := int64(d) / 5
+	return d - time.Duration(fifth) + time.Duration(rand.Int64N(2*fifth+1))
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/url"
 	"time"
 
@@ -292,10 +291,4 @@ func (r *Room) well(ctx context.Context) {
 	if err != nil {
 		r.Log.Error("send for letters that wait", slog.Any("error", err))
 	}
-}
-
-// scattered keeps what failed together from coming back together.
-func scattered(d time.Duration) time.Duration {
-	fifth := int64(d) / 5
-	return d - time.Duration(fifth) + time.Duration(rand.Int64N(2*fifth+1))
 }
