@@ -109,3 +109,13 @@ func isEmail(s string) bool {
 	parsed, err := mail.ParseAddress(s)
 	return err == nil && parsed.Address == s
 }
+
+// HandedOut writes into the log that somebody takes out what is kept of one customer. Of whom, it does
+// not say: the log holds no personal data, and one of their invoices leads there.
+func (a *Access) HandedOut(ctx context.Context, merchantID string, live bool, invoiceID, number string) error {
+	return a.DB.Update(ctx, func(tx *db.Tx) error {
+		d := shopDeed(ctx, merchantID, checkout.AreaInvoice, "invoice.customer_file")
+		d.Live, d.Object, d.Name = live, invoiceID, number
+		return tx.Record(&d)
+	})
+}

@@ -177,8 +177,8 @@ func (v *visit) by(tx *db.Tx, by checkout.Actor, names map[string]string) (strin
 
 // deedKinds are those that have words of their own.
 var deedKinds = []string{
-	"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "attempt.resolved", "verify.asked", "stray.closed",
-	"shop.made", "shop.changed", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
+	"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "invoice.customer_file", "attempt.resolved", "verify.asked", "stray.closed",
+	"shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
 	"webhook.added", "webhook.removed", "webhook.rotated", "webhook.enabled",
 	"person.added", "person.role", "person.removed", "person.invited", "person.reinvited", "person.uninvited", "person.joined",
 	"account.password", "account.password_set", "account.password_reset", "account.reset_asked", "account.factor_on", "account.factor_off", "account.recovery_used",
@@ -222,6 +222,8 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 // shopFields name the fields of a shop's profile by the labels of its form.
 var shopFields = map[string]string{
 	"name": "admin.setup.shop", "website": "admin.profile.website", "phone": "admin.profile.phone", "email": "admin.login.email",
+	"after": "admin.reminders.after", "before": "admin.reminders.before", "most": "admin.reminders.most", "quiet_from": "admin.reminders.quiet_from",
+	"quiet_until": "admin.reminders.quiet_until", "forget_days": "admin.customers.days",
 	"address": "admin.profile.address", "locale": "admin.profile.locale", "accent": "admin.profile.accent", "role": "admin.people.role", "logo": "admin.logo.title",
 }
 

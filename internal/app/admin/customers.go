@@ -80,6 +80,7 @@ func (a *Admin) saveKeeping(c echo.Context, v *visit) error {
 
 // known is all that is kept of one customer about one invoice.
 type known struct {
+	id          string
 	Number      string            `json:"number"`
 	Status      string            `json:"status"`
 	AmountRial  int64             `json:"amount_rial"`
@@ -141,6 +142,9 @@ func (a *Admin) exportCustomer(c echo.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Access.HandedOut(ctx, v.scope.MerchantID, v.scope.Live, list[0].id, list[0].Number); err != nil {
+		return err
+	}
 	c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="customer-`+dayNumber(a.Now())+`.zip"`)
 	return c.Blob(http.StatusOK, "application/zip", raw)
 }
@@ -179,7 +183,7 @@ func (a *Admin) ofCustomer(ctx context.Context, v *visit, who, mobile string) ([
 
 func (a *Admin) knownOf(ctx context.Context, inv *checkout.Invoice) (known, error) {
 	k := known{
-		Number: inv.Number, Status: string(inv.At(a.Now())), AmountRial: int64(inv.Amount), Refunded: int64(inv.AmountRefunded), Name: inv.Customer.Name,
+		id: inv.ID, Number: inv.Number, Status: string(inv.At(a.Now())), AmountRial: int64(inv.Amount), Refunded: int64(inv.AmountRefunded), Name: inv.Customer.Name,
 		Mobile: inv.Customer.Mobile, Email: inv.Customer.Email, Description: inv.Description, Reference: inv.Reference, Metadata: inv.Metadata,
 		CreatedAt: inv.CreatedAt.UTC(), ExpiresAt: inv.ExpiresAt.UTC(), Attempts: []knownAttempt{}, Letters: []knownLetter{}, Notes: []string{},
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,6 +82,59 @@ func TestT56_SessionFixationAndCookie(t *testing.T) {
 	replay := &person{house: h, cookies: map[string]string{"admin": token}}
 	if replay.in() || p.in() {
 		t.Error("a token is worth something after signing out")
+	}
+}
+
+// T56: one's own logins, and nobody else's, are listed and ended there.
+func TestT56_OwnLogins(t *testing.T) {
+	h, s := onOne(t)
+	p := h.person(s.slug, "owner", false).signIn()
+	phone := p.elsewhere("User-Agent", "Mozilla/5.0 (iPhone) Safari/604.1").signIn()
+	stranger := h.person(s.slug, "owner", false).signIn()
+	logins := regexp.MustCompile(`name="login" value="(lgn_[a-z0-9]+)"`)
+	listed := func(who *person) (ids []string) {
+		for _, m := range logins.FindAllStringSubmatch(who.open("/admin/account").body, -1) {
+			ids = append(ids, m[1])
+		}
+		return ids
+	}
+	mine, theirs := listed(p), listed(stranger)
+	if len(mine) != 2 || len(theirs) != 1 || slices.Contains(mine, theirs[0]) || !strings.Contains(p.open("/admin/account").body, "iPhone") {
+		t.Fatalf("mine are %v, theirs %v", mine, theirs)
+	}
+	for _, id := range mine {
+		stranger.send("/admin/account/sign-out", "login", id)
+	}
+	if !p.in() || !phone.in() {
+		t.Fatal("a stranger ended somebody's login")
+	}
+	list, err := h.app.Access.Logins(t.Context(), p.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list {
+		if strings.Contains(l.Agent, "iPhone") {
+			if a := p.send("/admin/account/sign-out", "login", l.ID); a.status != http.StatusSeeOther {
+				t.Errorf("end it: %d", a.status)
+			}
+		}
+	}
+	if phone.in() || !p.in() || len(listed(p)) != 1 {
+		t.Errorf("the phone is in: %t, this one: %t, listed %v", phone.in(), p.in(), listed(p))
+	}
+}
+
+// T56: who proves again who they are goes on under a new token, and so does the fresh right.
+func TestT56_NewTokenWithFreshSignIn(t *testing.T) {
+	h, s := onOne(t)
+	p := h.person(s.slug, "owner", false).signIn()
+	h.clock.forward(access.LoginFresh + time.Minute)
+	old := p.copied()
+	if a := p.send("/admin/settings/keys", "name", "mine", "kind", "write", "password", p.password); a.status != http.StatusOK {
+		t.Fatalf("a key: %d %.300s", a.status, a.body)
+	}
+	if p.cookies["admin"] == old.cookies["admin"] || !p.in() || old.in() {
+		t.Errorf("the same token %t, in %t, the old one is in %t", p.cookies["admin"] == old.cookies["admin"], p.in(), old.in())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 	"github.com/pquerna/otp/totp"
@@ -185,7 +186,11 @@ func (f *firstDay) passkeys(b *tab, email, password string) {
 	b.goTo(f.url + "/admin/account")
 	b.submit("a[href='/admin/account/passkey']")
 	b.seen("passkey-new")
+	before := b.session()
 	b.submit("form[data-passkey=create] button.button")
+	if after := b.session(); after == before || after == "" {
+		t.Error("with a new passkey the session's token stayed")
+	}
 	if !strings.HasSuffix(b.address(), "?done=passkey_added") || ask[int](b, "document.querySelectorAll('form[action$=\"/passkey/drop\"]').length") != 1 {
 		t.Fatalf("the passkey is not there: %s\n%s", b.address(), b.text())
 	}
@@ -258,6 +263,21 @@ func (b *tab) virtualDevice() {
 		}})
 		return chromedp.Void{}, err
 	})
+}
+
+// session is the token of the admin's session.
+func (b *tab) session() string {
+	b.t.Helper()
+	got, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range got.Cookies {
+		if c.Name == "admin" {
+			return c.Value
+		}
+	}
+	return ""
 }
 
 // code is what an app shows so long from now.

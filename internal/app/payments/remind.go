@@ -183,6 +183,7 @@ func (e *Engine) SetRules(ctx context.Context, merchantID string, change func(*c
 		if err != nil {
 			return err
 		}
+		before := ruleWords(&rules)
 		change(&rules)
 		rules.MerchantID = merchantID
 		if err := checkRules(&rules); err != nil {
@@ -191,8 +192,25 @@ func (e *Engine) SetRules(ctx context.Context, merchantID string, change func(*c
 		if err := tx.SaveRules(&rules); err != nil {
 			return err
 		}
+		if changes := checkout.Diff(ruleNames, before, ruleWords(&rules)); len(changes) > 0 {
+			err := tx.Record(&checkout.Deed{MerchantID: merchantID, Live: true, By: checkout.ActorOf(ctx), Area: checkout.AreaShop, Kind: "shop.rules", Object: merchantID, Changes: changes})
+			if err != nil {
+				return err
+			}
+		}
 		return tx.EnqueueJob(checkout.Job{Kind: JobRules, Key: merchantID, RunAt: tx.Now()})
 	})
+}
+
+var ruleNames = []string{"after", "before", "most", "quiet_from", "quiet_until", "forget_days"}
+
+// ruleWords are the rules as the log of deeds tells them.
+func ruleWords(r *checkout.Rules) map[string]string {
+	words := map[string]string{}
+	for i, n := range []int{r.RemindAfter, r.RemindBefore, r.RemindMost, r.QuietFrom, r.QuietUntil, r.ForgetDays} {
+		words[ruleNames[i]] = strconv.Itoa(n)
+	}
+	return words
 }
 
 func checkRules(r *checkout.Rules) error {
