@@ -36,6 +36,8 @@ const (
 	sweepEvery = 2 * time.Second
 	// feedEvery is how much a reader of the feed may have to put in its place at most.
 	feedEvery = 2 * time.Second
+	// sumEvery is less often: a payment is mostly over by then, and its story is read once.
+	sumEvery = 10 * time.Second
 	// remindEvery is how late a reminder may be written.
 	remindEvery = time.Minute
 	// looksEvery is how long a look at a link may be remembered without being written down.
@@ -151,7 +153,8 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 		return nil, err
 	}
 	a.worker.Every("sweep", sweepEvery, a.Engine.Sweep)
-	a.worker.Every("feed", feedEvery, func(ctx context.Context) error { return errors.Join(a.Engine.FeedNews(ctx), a.Engine.SumUp(ctx)) })
+	a.worker.Every("feed", feedEvery, a.Engine.FeedNews)
+	a.worker.Every("sums", sumEvery, a.Engine.SumUp)
 	a.worker.Every("looks", looksEvery, a.Engine.KeepLooks)
 	a.worker.Every("remind", remindEvery, a.Engine.Remind)
 	a.worker.Register(worker.Kind{Name: payments.JobRules, Concurrency: 1, Handle: a.Engine.RunRules, Endless: true})

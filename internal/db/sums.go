@@ -51,7 +51,8 @@ type News struct {
 	Events      []NewsEvent
 }
 
-// NewsEvent is an event with what is summed up of its attempt. Data is there where it is needed.
+// NewsEvent is an event with what is summed up of its attempt, if it is the one that began it or that
+// paid. Data is there where it is needed.
 type NewsEvent struct {
 	Sequence      int64
 	Type, Data    string
@@ -95,7 +96,8 @@ func (tx *Tx) news(f checkout.Feed, source string, args ...any) ([]News, error) 
 	rows, err := tx.query(`SELECT f.position, f.number, f.first_sequence, f.last_sequence, i.amount_rial, e.sequence, e.type, e.attempt_id, e.created_at_ms,
   CASE WHEN e.type = 'attempt.resolved' OR e.type = 'invoice.refunded' THEN e.data ELSE '' END,
   a.gateway, a.created_at_ms, a.amount_rial, a.card_mask, a.returned_at_ms, a.verified_at_ms, a.resolved_at_ms
-FROM (`+source+`) AS f CROSS JOIN invoices i CROSS JOIN events e LEFT JOIN attempts a ON a.id = e.attempt_id
+FROM (`+source+`) AS f CROSS JOIN invoices i CROSS JOIN events e
+LEFT JOIN attempts a ON a.id = e.attempt_id AND (e.type = 'attempt.created' OR e.type = 'invoice.paid')
 WHERE i.merchant_id = $1 AND i.live = $2 AND i.number = f.number AND e.invoice_id = i.id AND e.sequence <= f.last_sequence AND `+unsummed+`
 ORDER BY f.position, f.number, e.sequence`, append([]any{f.MerchantID, bit(f.Live)}, args...)...)
 	if err != nil {

@@ -142,7 +142,7 @@ func TestDays(t *testing.T) {
 		law("one after it, that took seconds")
 		sum()
 		review, b := w.inReview()
-		gone := w.start(w.invoice(1000), "gardeshpay")
+		gone := w.start(w.invoice(1_000_000), "gardeshpay")
 		w.pass(40 * time.Minute)
 		w.want(w.invoice(1), checkout.InvoiceOpen, gone, checkout.AttemptAbandoned)
 		sum()
