@@ -33,6 +33,7 @@ type told struct {
 	Livemode bool
 	Data     struct {
 		ID, Object, Status string
+		Refunded           int64 `json:"amount_refunded"`
 		Payment            *struct {
 			Tracking string `json:"tracking_number"`
 		}

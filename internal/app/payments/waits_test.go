@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
 )
 
@@ -63,5 +64,48 @@ func TestDrain_ClaimUnderWayIsStored(t *testing.T) {
 		}
 		w.work()
 		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
+// TestReask_UnclaimedMeanwhileIsLeftAlone: between a refusal and its re-ask the invoice had another price, at
+// which the attempt came back once more.
+func TestReask_UnclaimedMeanwhileIsLeftAlone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		price := func(amount money.Rial) {
+			if _, err := w.UpdateInvoice(t.Context(), w.scope, inv.ID, payments.InvoiceChange{Amount: &amount}, clerk); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := w.start(inv, "gardeshpay")
+		w.card.say("8001", refusal("", true, false))
+		w.mustBack(a, "8001")
+		w.spawned.Wait()
+		price(2_000_000)
+		w.mustBack(a, "8002")
+		price(1_500_000)
+		w.pass(10 * time.Minute)
+		w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptUnclaimed)
+		if w.card.asked() != 1 {
+			t.Errorf("asked %d times", w.card.asked())
+		}
+	})
+}
+
+// TestOutbox_RefundSaysHowMuch: each message tells what had been given back by then.
+func TestOutbox_RefundSaysHowMuch(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		w.mustBack(w.start(inv, "gardeshpay"), "8001")
+		w.spawned.Wait()
+		e := w.endpoint("whe_1", checkout.EventInvoiceRefunded)
+		for _, amount := range []money.Rial{1_000, 20_000} {
+			if _, _, err := w.RefundInvoice(t.Context(), w.scope, inv.ID, payments.Refunding{Amount: amount}, clerk, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.told(e); len(got) != 2 || got[0].Data.Refunded != 1_000 || got[1].Data.Refunded != 21_000 {
+			t.Errorf("told %+v", got)
+		}
 	})
 }
