@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"dargah/internal/app/access"
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
+	"dargah/internal/app/money"
 	"dargah/internal/app/server"
 	"dargah/internal/db"
 	"dargah/web/templates"
@@ -178,7 +180,7 @@ func (v *visit) by(tx *db.Tx, by checkout.Actor, names map[string]string) (strin
 // deedKinds are those that have words of their own.
 var deedKinds = []string{
 	"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "invoice.customer_file", "attempt.resolved", "verify.asked", "stray.closed",
-	"shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
+	"page.made", "page.changed", "shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
 	"webhook.added", "webhook.removed", "webhook.rotated", "webhook.enabled",
 	"person.added", "person.role", "person.removed", "person.invited", "person.reinvited", "person.uninvited", "person.joined",
 	"account.password", "account.password_set", "account.password_reset", "account.reset_asked", "account.factor_on", "account.factor_off", "account.recovery_used",
@@ -208,6 +210,8 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 	switch {
 	case d.Area == checkout.AreaInvoice && strings.HasPrefix(d.Object, checkout.PrefixInvoice):
 		r.Name, r.Href = v.l.T("admin.invoice.title", "number", i18n.Digits(v.l, d.Name)), listPath+"/"+d.Object
+	case d.Area == checkout.AreaPage:
+		r.Href = payPagesPath + "/" + d.Object
 	case d.Area == checkout.AreaGateway:
 		r.Name = v.brand(d.Name)
 	case strings.HasSuffix(d.Kind, "refused"), d.Kind == "account.passkey_copied":
@@ -222,6 +226,8 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 // shopFields name the fields of a shop's profile by the labels of its form.
 var shopFields = map[string]string{
 	"name": "admin.setup.shop", "website": "admin.profile.website", "phone": "admin.profile.phone", "email": "admin.login.email",
+	"page_title": "admin.page.what", "page_amount": "admin.page.amount", "page_min": "admin.audit.page_min", "page_max": "admin.audit.page_max", "page_stock": "admin.page.stock",
+	"page_text": "admin.page.text", "page_thanks": "admin.page.thanks", "page_opens": "admin.page.opens", "page_closes": "admin.page.closes", "page_off": "admin.page.state.off",
 	"after": "admin.reminders.after", "before": "admin.reminders.before", "most": "admin.reminders.most", "quiet_from": "admin.reminders.quiet_from",
 	"quiet_until": "admin.reminders.quiet_until", "forget_days": "admin.customers.days",
 	"address": "admin.profile.address", "locale": "admin.profile.locale", "accent": "admin.profile.accent", "role": "admin.people.role", "logo": "admin.logo.title",
@@ -240,6 +246,16 @@ func (v *visit) changeValue(field, value string) string {
 	}
 	if value == "" {
 		return "—"
+	}
+	switch field {
+	case "page_amount", "page_min", "page_max":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			return v.toman(money.Rial(n))
+		}
+	case "page_opens", "page_closes", "page_off":
+		if t, err := time.Parse(time.RFC3339, value); err == nil {
+			return i18n.DateTimeShort(v.l, t)
+		}
 	}
 	return i18n.CleanText(value)
 }

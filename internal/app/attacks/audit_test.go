@@ -103,6 +103,10 @@ func (s *shop) busyDay(p *person) (secrets []string) {
 	do("/admin/settings/people/invite/again", "invitation", invitation)
 	do("/admin/settings/people/invite/cancel", "invitation", invitation)
 
+	made := do("/admin/pages/new", "slug", "course", "title", "دورهٔ سفالگری", "amount", "150000", "locale", "fa").location()
+	made, _, _ = strings.Cut(made, "/share")
+	do(made+"/switch", "on", "off")
+	do(made+"/edit", "title", "دورهٔ سفالگری", "amount", "200000", "locale", "fa")
 	do("/admin/settings/reminders", "after", "3", "before", "0", "most", "2", "quiet_from", "22", "quiet_until", "8")
 	do("/admin/settings/customers", "forget_days", "90")
 	inv := s.invoice(price)
@@ -155,7 +159,7 @@ func TestAudit_EveryDeed(t *testing.T) {
 	}
 	for kind, n := range map[string]int{
 		"shop.changed": 1, "key.revoked": 1, "linkkey.made": 1, "linkkey.revoked": 1, "webhook.added": 1, "webhook.rotated": 1, "webhook.removed": 1,
-		"person.role": 1, "person.removed": 1, "person.invited": 1, "person.reinvited": 1, "person.uninvited": 1, "invoice.noted": 30, "invoice.canceled": 1, "shop.rules": 2, "invoice.customer_file": 1,
+		"person.role": 1, "person.removed": 1, "person.invited": 1, "person.reinvited": 1, "person.uninvited": 1, "invoice.noted": 30, "invoice.canceled": 1, "shop.rules": 2, "page.made": 1, "page.changed": 2, "invoice.customer_file": 1,
 		"account.password": 1, "account.factor_on": 1, "account.factor_off": 1, "signin.password": 3, "signin.code": 1, "signin.refused": 1, "signin.code_refused": 1, "signin.ended": 1,
 	} {
 		if times[kind] != n {
@@ -165,6 +169,8 @@ func TestAudit_EveryDeed(t *testing.T) {
 	for kind, want := range map[string]checkout.Change{
 		"shop.changed":    {Field: "name", Before: "خانهٔ سفال", After: "خانهٔ سفال نو"},
 		"gateway.changed": {Field: "token", Before: checkout.Hidden, After: checkout.Hidden},
+		"page.made":       {Field: "page_amount", After: "1500000"},
+		"page.changed":    {Field: "page_amount", Before: "1500000", After: "2000000"},
 		"shop.rules":      {Field: "forget_days", Before: "0", After: "90"},
 		"person.role":     {Field: "role", Before: "staff", After: "viewer"},
 		"person.removed":  {Field: "role", Before: "viewer"},

@@ -122,6 +122,7 @@ func desks(d *demo) []desk {
 		{name: "customers", path: "/admin/settings/customers"},
 		{name: "account", path: "/admin/account"},
 		{name: "factor", path: "/admin/account/factor"},
+		{name: "passkey-none", path: "/admin/account/passkey"}, // the demo has no name
 		{name: "account-wrong", path: "/admin/account", show: func(_ *testing.T, b *tab) {
 			b.fill("#password", "not the password")
 			b.fill("#new_password", "some other password")

@@ -40,6 +40,7 @@ const Hidden = "•••"
 // The areas of deeds, for the filter.
 const (
 	AreaInvoice = "invoice"
+	AreaPage    = "page"
 	AreaShop    = "shop"
 	AreaGateway = "gateway"
 	AreaKey     = "key"
@@ -51,7 +52,7 @@ const (
 
 // Areas lists them.
 func Areas() []string {
-	return []string{AreaInvoice, AreaShop, AreaGateway, AreaKey, AreaWebhook, AreaPerson, AreaAccount, AreaSignIn}
+	return []string{AreaInvoice, AreaPage, AreaShop, AreaGateway, AreaKey, AreaWebhook, AreaPerson, AreaAccount, AreaSignIn}
 }
 
 // Diff lists the fields that differ, in the order of names.

@@ -51,7 +51,10 @@ func (e *Engine) CreatePayPage(ctx context.Context, sc Scope, in PageWords) (che
 		if err == nil && !stored {
 			err = checkout.WrongField("slug", "taken")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return recordPage(ctx, tx, "page.made", &checkout.PayPage{}, &p)
 	})
 	return p, err
 }
@@ -88,7 +91,10 @@ func (e *Engine) changePayPage(ctx context.Context, sc Scope, id string, change 
 		if err := change(&p, tx.Now()); err != nil {
 			return err
 		}
-		return tx.EditPayPage(&p)
+		if err := tx.EditPayPage(&p); err != nil {
+			return err
+		}
+		return recordPage(ctx, tx, "page.changed", old, &p)
 	})
 	return p, notFound(err)
 }
