@@ -34,7 +34,7 @@ type Ledger struct {
 // LedgerCount is the exact count of a long list: what is known of it, and the button that asks for it.
 type LedgerCount struct {
 	Action, Button, Text string
-	Running              bool
+	Running, Exact       bool
 }
 
 // LedgerRow is one invoice in a list.

@@ -48,7 +48,7 @@ func (a *Admin) counted(v *visit, f filter) *templates.LedgerCount {
 	case got.Failed:
 		view.Text = l.T("admin.count.failed")
 	default:
-		view.Button = l.T("admin.count.again")
+		view.Exact, view.Button = true, l.T("admin.count.again")
 		view.Text = l.T("admin.count.result", "count", i18n.RialAmount(l, money.Rial(got.Totals.Count)), "sum", v.toman(got.Totals.PaidTotal), "time", i18n.DateTimeShort(l, got.At))
 	}
 	return view

@@ -89,7 +89,9 @@ func (a *Admin) ledger(v *visit, f filter, totals db.Totals) templates.Ledger {
 	count := number(l, totals.Count)
 	if totals.More {
 		view.Sum = []string{l.T("admin.list.more_than", "count", count), l.T("admin.list.invoices")}
-		view.Count = a.counted(v, f)
+		if view.Count = a.counted(v, f); view.Count != nil && view.Count.Exact {
+			view.Sum = nil // it is said better
+		}
 	} else {
 		view.Sum = []string{count, l.T("admin.list.invoices_paid"), i18n.Toman(l, totals.PaidTotal), l.T("pay.toman")}
 	}
