@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"dargah/internal/app/access"
 	"dargah/internal/app/admin"
 	"dargah/web/static"
 )
@@ -136,7 +137,7 @@ func TestAdmin_TestModeEverywhere(t *testing.T) {
 	p.send("/admin/look", "mode", "test")
 	pages := 0
 	for _, r := range admin.Routes() {
-		if r.Method != http.MethodGet || strings.Contains(r.Path, ":") || r.Own {
+		if r.Method != http.MethodGet || strings.Contains(r.Path, ":") || r.Own || r.Right == access.None { // at the door there is no mode yet
 			continue
 		}
 		a := p.open(r.Path)

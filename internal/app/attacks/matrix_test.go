@@ -35,7 +35,7 @@ func TestT61_EveryRouteByEverybody(t *testing.T) {
 	rights := map[string]access.Right{"viewer": access.See, "staff": access.Work, "owner": access.Rule, "operator": access.Operate}
 	asked := 0
 	for _, r := range admin.Routes() {
-		if r.Right == access.None || strings.HasPrefix(r.Path, "/admin/account") || strings.Contains(r.Path, "log") {
+		if r.Right == access.None || strings.HasPrefix(r.Path, "/admin/account") || strings.HasPrefix(r.Path, "/admin/log") {
 			continue // before one is in, or about oneself
 		}
 		path := strings.NewReplacer(":id", inv.ID, ":attempt", att).Replace(r.Path)
