@@ -2,6 +2,7 @@ package browsertest_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +29,8 @@ func TestAxe_IsThere(t *testing.T) {
 	}
 }
 
-// axe lets axe-core look at the page with everything unfolded, by all its rules.
-func (b *tab) axe(where string) {
+// axe lets axe-core look at the page with everything unfolded, by all its rules unless some are named.
+func (b *tab) axe(where string, rules ...string) {
 	b.t.Helper()
 	if axeSource() == "" {
 		return
@@ -41,12 +42,16 @@ func (b *tab) axe(where string) {
 		ID, Help string
 		Nodes    []string
 	}
+	options, least := `{resultTypes: ['violations']}`, 10
+	if len(rules) > 0 {
+		options, least = `{resultTypes: ['violations'], runOnly: ['`+strings.Join(rules, "', '")+`']}`, len(rules)
+	}
 	found := ask[[]finding](b, `(async () => {
 		const folded = [...document.querySelectorAll('details:not([open])')];
 		folded.forEach(d => d.open = true);
-		const r = await axe.run(document, {resultTypes: ['violations']});
+		const r = await axe.run(document, `+options+`);
 		folded.forEach(d => d.open = false);
-		if (r.passes.length < 10) throw new Error('axe looked at almost nothing');
+		if (r.passes.length < `+strconv.Itoa(least)+`) throw new Error('axe looked at almost nothing');
 		return r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + ' — ' + n.failureSummary)}));
 	})()`)
 	for _, f := range found {

@@ -92,7 +92,7 @@ func (b *tab) darkened(sc scene, locale string) {
 	if sc.dark {
 		b.picture(sc.name+"-phone-dark", locale)
 	}
-	b.axe("dark, 360")
+	b.axe("dark, 360", "color-contrast") // a scheme changes nothing else
 	b.scheme(false)
 }
 
