@@ -29,7 +29,7 @@ import (
 // real engine and a real store, and holds every step against the laws. More by -rapid.checks=N.
 func TestHistories(t *testing.T) {
 	if testing.Short() {
-		histories(t, 15, quickSQLite(t))
+		histories(t, 8, quickSQLite(t))
 		return
 	}
 	t.Run(db.SQLite, func(t *testing.T) { histories(t, 200, quickSQLite(t)) })
