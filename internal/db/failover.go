@@ -19,7 +19,8 @@ import (
 // cluster the database was written; the first connection to another one begins the new series of
 // everything that must never come twice. (A comment, because it is no data: a copy does not take it along.)
 
-var errStandby = errors.New("this PostgreSQL server is a standby, which takes no writes")
+// errStandby is said of a server that may take writes once it is promoted: come again.
+var errStandby = &checkout.Error{Kind: checkout.Unavailable, Key: "error.unavailable", Err: errors.New("this PostgreSQL server is a standby, which takes no writes")}
 
 const whereNow = `SELECT (SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()) || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
  COALESCE(obj_description(to_regclass('settings'), 'pg_class'), '') FROM pg_class WHERE oid = to_regclass('settings')`
@@ -37,7 +38,7 @@ func (db *DB) lookAtHistory(serve bool) func(context.Context, *pgx.Conn) error {
 		}
 		if standby {
 			if serve {
-				return &checkout.Error{Kind: checkout.Unavailable, Key: "error.unavailable", Err: errStandby}
+				return errStandby
 			}
 			return nil
 		}
