@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,13 +38,14 @@ func buildAndRun(m *testing.M) int {
 // house is one installation: a folder with a database and its environment.
 type house struct {
 	*testing.T
-	dir string
-	env []string
+	dir    string
+	env    []string
+	client *http.Client // the customer's browser
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{T: t, dir: t.TempDir()}
+	h := &house{T: t, dir: t.TempDir(), client: http.DefaultClient}
 	h.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir,
 		"CHECKOUT_BASE_URL=http://127.0.0.1:8080",

@@ -81,17 +81,23 @@ func (h *house) serving() (p *running, base string) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	base = "http://" + addr
+	return h.servingAs(addr, base), base
+}
+
+// servingAs starts checkout serve behind an address that customers know it by.
+func (h *house) servingAs(addr, base string) *running {
+	h.Helper()
 	h.env = append(h.env, "CHECKOUT_ADDR="+addr, "CHECKOUT_BASE_URL="+base)
-	p = h.start("serve")
+	p := h.start("serve")
 	p.until("ready", func() bool {
-		resp, err := http.Get(base + "/readyz")
+		resp, err := http.Get("http://" + addr + "/readyz")
 		if err != nil {
 			return false
 		}
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return p, base
+	return p
 }
 
 func (p *running) until(what string, done func() bool) {
@@ -168,7 +174,7 @@ func state(body string) string {
 // leave chooses a gateway and arrives at the simulator's page.
 func (h *house) leave(link, gateway string) answer {
 	h.Helper()
-	at := h.read(http.PostForm(link+"/pay", url.Values{"gateway": {gateway}, "payer_name": {"نگار احمدی"}, "payer_mobile": {"09120000000"}}))
+	at := h.read(h.client.PostForm(link+"/pay", url.Values{"gateway": {gateway}, "payer_name": {"نگار احمدی"}, "payer_mobile": {"09120000000"}}))
 	if at.status != http.StatusOK || !strings.HasPrefix(at.at.Path, "/simulator/") {
 		h.Fatalf("%s: arrived at %s with %d", gateway, at.at.Path, at.status)
 	}
@@ -179,13 +185,13 @@ func (h *house) leave(link, gateway string) answer {
 func (h *house) pay(link, gateway, outcome string) answer {
 	h.Helper()
 	at := h.leave(link, gateway)
-	end := h.read(http.PostForm(at.at.String(), url.Values{"outcome": {outcome}}))
+	end := h.read(h.client.PostForm(at.at.String(), url.Values{"outcome": {outcome}}))
 	if form := formTag.FindStringSubmatch(end.body); form != nil {
 		fields := url.Values{}
 		for _, m := range hiddenTag.FindAllStringSubmatch(end.body, -1) {
 			fields.Set(m[1], m[2])
 		}
-		end = h.read(http.PostForm(form[1], fields))
+		end = h.read(h.client.PostForm(form[1], fields))
 	}
 	return end
 }
