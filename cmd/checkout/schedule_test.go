@@ -3,10 +3,12 @@ package main_test
 import (
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 )
@@ -34,7 +36,7 @@ func TestServe_BackupsByItself(t *testing.T) {
 	}
 	h.must(nil, "merchant", "create", "--name", "Pottery", "--slug", "meybod")
 	h.env = append(h.env, "CHECKOUT_BACKUP_DIR="+dir, "CHECKOUT_BACKUP_KEEP=2", "CHECKOUT_BACKUP_RECIPIENT="+me.Recipient().String(), "CHECKOUT_METRICS_ADDR="+at)
-	p, _ := h.serving()
+	p, base := h.serving()
 	names := func() []string {
 		list, err := filepath.Glob(filepath.Join(dir, "*"))
 		if err != nil {
@@ -57,6 +59,15 @@ func TestServe_BackupsByItself(t *testing.T) {
 	p.until("a backup in the metrics", func() bool { return strings.Contains(metric(), "checkout_backup_last_success_timestamp_seconds ") })
 	if m := metric(); !strings.Contains(m, "checkout_backup_last_failed 0") || !strings.Contains(m, `checkout_alert{alert="backup"} 0`) {
 		t.Error("a good backup counts as a bad one")
+	}
+	page := h.attention(base)
+	for _, want := range []string{"Last good backup", time.Now().UTC().Format("2006, "), " KB", " rows, 0 event chains", "every 24 h, 2 kept"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("an operator does not read %q", want)
+		}
+	}
+	if strings.Contains(page, "There is no fresh backup") {
+		t.Error("a good backup is under attention")
 	}
 	p.stop()
 	left := names()
@@ -88,10 +99,31 @@ func TestServe_BackupsByItself(t *testing.T) {
 	}
 }
 
+// attention is what an operator reads under "needs attention".
+func (h *house) attention(base string) string {
+	h.Helper()
+	if r := h.runWith("a long enough password\n", "user", "create", "--email", "op@example.ir", "--merchant", "meybod", "--role", "owner", "--operator", "--password-stdin"); r.code != 0 {
+		h.Fatal(r.err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		h.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	if in := h.read(client.PostForm(base+"/admin/login", map[string][]string{"email": {"op@example.ir"}, "password": {"a long enough password"}})); in.status != http.StatusOK {
+		h.Fatalf("signing in: %d", in.status)
+	}
+	if fa := h.read(client.Get(base + "/admin/attention")); !strings.Contains(fa.body, `id="backups"`) {
+		h.Errorf("no backups in Persian: %d", fa.status)
+	}
+	return h.read(client.Get(base + "/admin/attention?lang=en")).body
+}
+
 // A folder that cannot be: the server serves on, says so, and tells nobody of a good backup.
 func TestServe_BackupFails(t *testing.T) {
 	h := newHouse(t)
 	at := freeAddr(t)
+	h.must(nil, "merchant", "create", "--name", "Pottery", "--slug", "meybod")
 	blocked := filepath.Join(h.dir, "file")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -107,6 +139,12 @@ func TestServe_BackupFails(t *testing.T) {
 		raw, _ := io.ReadAll(resp.Body)
 		return strings.Contains(string(raw), "checkout_backup_last_failed 1") && !strings.Contains(string(raw), "checkout_backup_last_success_timestamp_seconds ")
 	})
+	page := h.attention(base)
+	for _, want := range []string{"There is no fresh backup", "none yet", "failed, ", "not a directory"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("an operator does not read %q", want)
+		}
+	}
 	if resp, err := http.Get(base + "/readyz"); err != nil || resp.StatusCode != http.StatusOK || resp.Body.Close() != nil {
 		t.Errorf("not ready: %v", err)
 	}

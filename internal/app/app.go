@@ -206,6 +206,7 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 		Server: srv, Engine: a.Engine, Access: a.Access, Webhooks: a.Webhooks, Mail: a.Mail, DB: a.db, Sessions: a.db.Sessions(), BaseURL: cfg.BaseURL, Now: o.Now, Log: o.Log,
 		Sign:       func(message []byte) ([]byte, []byte) { return a.Engine.Box.Sign(evidence.Domain, message) },
 		Settlement: a.Settlement,
+		Backups:    a.shownBackups,
 	})
 	mountSimulator(srv, sim)
 	return srv, nil

@@ -14,6 +14,7 @@ import (
 
 	"filippo.io/age"
 
+	"dargah/internal/app/admin"
 	"dargah/internal/db"
 )
 
@@ -34,7 +35,9 @@ type backupState struct {
 	File  string    `json:"file"`
 	Bytes int64     `json:"bytes"`
 	Rows  int64     `json:"rows"`
-	Error string    `json:"error"` // of the last one; "" after a good one
+	// Chains are the invoices' histories that proved themselves.
+	Chains int64  `json:"chains"`
+	Error  string `json:"error"` // of the last one; "" after a good one
 }
 
 // due reports whether it is time for another one.
@@ -60,6 +63,18 @@ func readBackupState(tx *db.Tx) (s backupState, err error) {
 		return s, fmt.Errorf("read what became of the last backup: %w", err)
 	}
 	return s, nil
+}
+
+// shownBackups is what an operator reads of them.
+func (a *App) shownBackups(tx *db.Tx) (admin.Backups, error) {
+	s, err := readBackupState(tx)
+	if err != nil || a.cfg.BackupDir == "" {
+		return admin.Backups{}, err
+	}
+	return admin.Backups{
+		Every: a.cfg.BackupEvery, Keep: a.cfg.BackupKeep, Tried: s.Tried, Good: s.Good, Bytes: s.Bytes, Rows: s.Rows, Chains: s.Chains,
+		Failure: s.Error, Bad: s.old(tx.Now(), a.cfg.BackupEvery),
+	}, nil
 }
 
 func writeBackupState(tx *db.Tx, s *backupState) error {
@@ -109,7 +124,7 @@ func (a *App) backUp(ctx context.Context, now time.Time) error {
 			s.Error = failed.Error()
 			return writeBackupState(tx, &s)
 		}
-		s.Good, s.File, s.Bytes, s.Rows = now, b.File, size, b.Rows
+		s.Good, s.File, s.Bytes, s.Rows, s.Chains = now, b.File, size, b.Rows, b.Chains
 		return writeBackupState(tx, &s)
 	})
 	if failed == nil {

@@ -13,6 +13,14 @@ type Front struct {
 	Ends    *Ends
 	First   []Action // the first steps of a new shop
 	Only    bool     // the queue alone
+	Backups *Backups // for operators, below the queue
+}
+
+// Backups is what became of the scheduled backups, or Text where there are none.
+type Backups struct {
+	Text    string
+	Facts   []Fact
+	Failure string // as the program said it
 }
 
 // Matter is one thing that needs a person.

@@ -43,9 +43,11 @@ type Options struct {
 	Sign evidence.Sign
 	// Settlement holds gateways' files against the books.
 	Settlement *settlement.Room
-	BaseURL    string // public origin without a trailing slash
-	Now        func() time.Time
-	Log        *slog.Logger
+	// Backups says what became of the scheduled backups.
+	Backups func(*db.Tx) (Backups, error)
+	BaseURL string // public origin without a trailing slash
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Admin is the room.

@@ -25,9 +25,13 @@ func (v *visit) alerts(on map[string]time.Time) (list []templates.Matter) {
 		if host != "" {
 			title += " · " + i18n.CleanText(host)
 		}
+		where := home + "/attention"
+		if code == alertBackup {
+			where += "#backups"
+		}
 		list = append(list, templates.Matter{
 			Icon: "warning", Class: "failed", Title: title, Text: v.l.T("alert.text." + code),
-			Aside: v.l.T("admin.queue.since", "time", i18n.DateTimeShort(v.l, on[name])), Href: home + "/attention", Button: v.l.T("admin.queue.see"),
+			Aside: v.l.T("admin.queue.since", "time", i18n.DateTimeShort(v.l, on[name])), Href: where, Button: v.l.T("admin.queue.see"),
 		})
 	}
 	return list

@@ -39,6 +39,7 @@ type work struct {
 	dead      []checkout.Job
 	strays    []db.Stray
 	alerts    map[string]time.Time
+	backups   Backups
 }
 
 // front is the home page. One who has no shop yet is led to their account.
@@ -49,7 +50,7 @@ func (a *Admin) front(c echo.Context, v *visit) error {
 	ctx := c.Request().Context()
 	now := a.Now()
 	view := templates.Front{Desk: v.desk(v.l.T("admin.section.home"), "home", home), Heading: i18n.DayLong(v.l, now), New: v.right >= access.Work}
-	queue, err := a.queue(ctx, v)
+	queue, _, err := a.queue(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -81,26 +82,30 @@ func (a *Admin) front(c echo.Context, v *visit) error {
 
 // attention is the queue alone, all of it.
 func (a *Admin) attention(c echo.Context, v *visit) error {
-	queue, err := a.queue(c.Request().Context(), v)
+	queue, backups, err := a.queue(c.Request().Context(), v)
 	if err != nil {
 		return err
 	}
 	title := v.l.T("admin.queue.title")
-	return server.Render(c, http.StatusOK, templates.FrontPage(templates.Front{
+	view := templates.Front{
 		Desk: v.desk(title, "home", home+"/attention"), Heading: title, Text: v.l.T("admin.front.waiting", "count", number(v.l, len(queue))), Queue: queue, Only: true,
-	}))
+	}
+	if v.right >= access.Operate {
+		view.Backups = v.backups(&backups)
+	}
+	return server.Render(c, http.StatusOK, templates.FrontPage(view))
 }
 
-func (a *Admin) queue(ctx context.Context, v *visit) ([]templates.Matter, error) {
+func (a *Admin) queue(ctx context.Context, v *visit) ([]templates.Matter, Backups, error) {
 	var w work
 	err := a.DB.View(ctx, func(tx *db.Tx) error {
 		w = work{invoices: map[string]*checkout.Invoice{}}
 		return a.gather(tx, v, &w)
 	})
 	if err != nil {
-		return nil, err
+		return nil, Backups{}, err
 	}
-	return v.matters(&w, a.Now()), nil
+	return v.matters(&w, a.Now()), w.backups, nil
 }
 
 func (a *Admin) gather(tx *db.Tx, v *visit, w *work) error {
@@ -141,6 +146,10 @@ func (a *Admin) gather(tx *db.Tx, v *visit, w *work) error {
 	if w.alerts, err = tx.Alerts(); err != nil {
 		return err
 	}
+	if w.backups, err = a.Backups(tx); err != nil {
+		return err
+	}
+	w.alerts = w.backups.judge(w.alerts)
 	w.strays, err = tx.Strays(20)
 	return err
 }

@@ -2,6 +2,7 @@ package i18n
 
 import (
 	"strconv"
+	"strings"
 
 	"dargah/internal/app/money"
 )
@@ -25,6 +26,14 @@ func RialAmount(l Locale, a money.Rial) string {
 }
 
 // magnitude avoids the one int64 that has no positive twin.
+// Count is a number of things: «۱۲٬۳۴۵» or "12,345".
+func Count(l Locale, n int64) string { return Digits(l, group(l, uint64(max(n, 0)))) }
+
+// Decimal has one figure behind the mark: «۱۲٫۳» or "12.3".
+func Decimal(l Locale, n float64) string {
+	return Digits(l, strings.Replace(strconv.FormatFloat(n, 'f', 1, 64), ".", decimalMark(l), 1))
+}
+
 func magnitude(a money.Rial) (bool, uint64) {
 	if a < 0 {
 		return true, -uint64(a)
