@@ -73,14 +73,9 @@ CROSS JOIN attempts a WHERE a.invoice_id = newest.id GROUP BY a.gateway, a.statu
 	return list, rows.Err()
 }
 
-// CloseStray takes a stray callback out of attention. checkout.NotFound when it is closed, or none.
-func (tx *Tx) CloseStray(id string) error {
-	n, err := tx.exec(`UPDATE stray_callbacks SET closed_at_ms = $1 WHERE id = $2 AND closed_at_ms IS NULL`, ms(tx.now), id)
-	if err == nil && n != 1 {
-		err = checkout.NotFound
-	}
-	if err != nil {
-		return fmt.Errorf("close stray callback: %w", err)
-	}
-	return nil
+// CloseStray takes a stray callback out of attention and says of which gateway it was.
+// checkout.NotFound when it is closed, or none.
+func (tx *Tx) CloseStray(id string) (gateway string, err error) {
+	err = tx.row(`UPDATE stray_callbacks SET closed_at_ms = $1 WHERE id = $2 AND closed_at_ms IS NULL RETURNING gateway`, ms(tx.now), id).Scan(&gateway)
+	return gateway, none("close stray callback", err)
 }

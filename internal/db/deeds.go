@@ -39,7 +39,7 @@ func (tx *Tx) Record(d *checkout.Deed) error {
 }
 
 // RecordOf writes a deed about a person once for each of their shops, and for the installation when
-// they rule it or have none.
+// they rule it or have none. It is done to them, unless it names something of theirs.
 func (tx *Tx) RecordOf(u *checkout.User, d checkout.Deed) error {
 	roles, err := tx.Memberships(u.ID)
 	if err != nil {
@@ -53,6 +53,12 @@ func (tx *Tx) RecordOf(u *checkout.User, d checkout.Deed) error {
 		shops = append(shops, "")
 	}
 	d.Act, d.Live = checkout.NewID(checkout.PrefixDeed, tx.now, rand.Reader), true
+	if d.Object == "" {
+		d.Object = u.ID
+		if d.By.ID != u.ID && d.Name == "" { // of oneself the line says it already
+			d.Name = u.Email
+		}
+	}
 	for _, shop := range shops {
 		one := d
 		one.MerchantID = shop

@@ -115,7 +115,7 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"ResealCertificate": func(tx *db.Tx) error { return one(tx.ResealCertificate(&db.Sealed{ID: "a/b"}, "x")) },
 		"LockCertificate":   func(tx *db.Tx) error { return one(tx.LockCertificate("a", "me", tx.Now())) },
 		"UnlockCertificate": func(tx *db.Tx) error { return tx.UnlockCertificate("a", "me") },
-		"CloseStray":        func(tx *db.Tx) error { return tx.CloseStray("str_1") },
+		"CloseStray":        func(tx *db.Tx) error { _, err := tx.CloseStray("str_1"); return err },
 		"PaidBetween": func(tx *db.Tx) error {
 			_, _, err := tx.PaidBetween(pottery, true, moneyTime, moneyTime.Add(time.Hour))
 			return err

@@ -152,9 +152,10 @@ func (a *Access) Prune(ctx context.Context) error {
 // closed, or none.
 func (a *Access) CloseStray(ctx context.Context, id string) error {
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
-		if err := tx.CloseStray(id); err != nil {
+		gateway, err := tx.CloseStray(id)
+		if err != nil {
 			return err
 		}
-		return tx.Record(&checkout.Deed{By: checkout.ActorOf(ctx), Area: checkout.AreaInvoice, Kind: "stray.closed", Object: id, Live: true})
+		return tx.Record(&checkout.Deed{By: checkout.ActorOf(ctx), Area: checkout.AreaInvoice, Kind: "stray.closed", Object: id, Name: gateway, Live: true})
 	})
 }

@@ -177,19 +177,8 @@ func (v *visit) by(tx *db.Tx, by checkout.Actor, names map[string]string) (strin
 	return by.Kind, nil
 }
 
-// deedKinds are those that have words of their own.
-var deedKinds = []string{
-	"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "invoice.customer_file", "attempt.resolved", "verify.asked", "stray.closed",
-	"page.made", "page.changed", "shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
-	"webhook.added", "webhook.removed", "webhook.rotated", "webhook.enabled",
-	"person.added", "person.role", "person.removed", "person.invited", "person.reinvited", "person.uninvited", "person.joined",
-	"account.password", "account.password_set", "account.password_reset", "account.reset_asked", "account.factor_on", "account.factor_off", "account.recovery_used",
-	"account.passkey_added", "account.passkey_removed", "account.passkey_copied",
-	"signin.password", "signin.code", "signin.passkey", "signin.setup", "signin.joined", "signin.refused", "signin.code_refused", "signin.passkey_refused", "signin.ended",
-}
-
 func (v *visit) deedTitle(d *checkout.Deed) string {
-	if !slices.Contains(deedKinds, d.Kind) {
+	if !slices.Contains(checkout.DeedKinds(), d.Kind) {
 		return v.l.T("admin.deed.other") + " (" + d.Kind + ")"
 	}
 	return v.l.T("admin.deed." + d.Kind)
@@ -212,7 +201,7 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 		r.Name, r.Href = v.l.T("admin.invoice.title", "number", i18n.Digits(v.l, d.Name)), listPath+"/"+d.Object
 	case d.Area == checkout.AreaPage:
 		r.Href = payPagesPath + "/" + d.Object
-	case d.Area == checkout.AreaGateway:
+	case d.Area == checkout.AreaGateway, d.Kind == "stray.closed":
 		r.Name = v.brand(d.Name)
 	case strings.HasSuffix(d.Kind, "refused"), d.Kind == "account.passkey_copied":
 		r.Icon, r.Class = "warning", "wait"

@@ -182,6 +182,7 @@ func TestAudit_EveryDeed(t *testing.T) {
 	}
 	s.tellsOwners(p, second)
 	s.showsTheLog(p, second.signIn(), all, append(secrets, password))
+	s.everyKind(second)
 }
 
 func (s *shop) tellsOwners(p, second *person) {

@@ -55,6 +55,20 @@ func Areas() []string {
 	return []string{AreaInvoice, AreaPage, AreaShop, AreaGateway, AreaKey, AreaWebhook, AreaPerson, AreaAccount, AreaSignIn}
 }
 
+// DeedKinds lists every kind of deed that is recorded; the admin has words for each. Of an invoice a
+// person's deed is the first event of what they did.
+func DeedKinds() []string {
+	return []string{
+		"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "invoice.customer_file", "attempt.resolved", "verify.asked", "stray.closed",
+		"page.made", "page.changed", "shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
+		"webhook.added", "webhook.removed", "webhook.rotated", "webhook.enabled",
+		"person.added", "person.role", "person.removed", "person.invited", "person.reinvited", "person.uninvited", "person.joined",
+		"account.password", "account.password_set", "account.password_reset", "account.reset_asked", "account.factor_on", "account.factor_off", "account.recovery_used",
+		"account.passkey_added", "account.passkey_removed", "account.passkey_copied",
+		"signin.password", "signin.code", "signin.passkey", "signin.setup", "signin.joined", "signin.refused", "signin.code_refused", "signin.passkey_refused", "signin.ended",
+	}
+}
+
 // Diff lists the fields that differ, in the order of names.
 func Diff(names []string, before, after map[string]string) []Change {
 	var list []Change

@@ -44,7 +44,7 @@ func (e *Engine) AskAgain(ctx context.Context, sc Scope, id string, by checkout.
 		return err
 	}
 	answer := e.ask(ctx, seat)
-	return e.heardInReview(context.WithoutCancel(ctx), seat, answer, by)
+	return e.heardInReview(context.WithoutCancel(ctx), seat, answer, by.RequestID)
 }
 
 // inQuestion is an attempt that may be asked about, and the reference that it is about: one that is
@@ -80,10 +80,11 @@ func (e *Engine) inQuestion(tx *db.Tx, sc Scope, id string, by checkout.Actor) (
 	return s, a, r, nil
 }
 
-// heardInReview writes down what a gateway said about an attempt that waits for a person.
-func (e *Engine) heardInReview(ctx context.Context, seat *asking, answer gateways.Answer, by checkout.Actor) error {
+// heardInReview writes down what a gateway said about an attempt that waits for a person. To ask was
+// the person's deed; the answer, and what comes of it, is nobody's.
+func (e *Engine) heardInReview(ctx context.Context, seat *asking, answer gateways.Answer, requestID string) error {
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
-		s, err := e.begin(tx, seat.attempt.InvoiceID, by)
+		s, err := e.begin(tx, seat.attempt.InvoiceID, checkout.Actor{RequestID: requestID})
 		if err != nil {
 			return err
 		}
