@@ -90,13 +90,18 @@ func scanMerchant(row scanner) (*checkout.Merchant, error) {
 
 // NextInvoiceNumber takes the next number of a merchant's series in one mode; the first is 1001.
 func (tx *Tx) NextInvoiceNumber(merchantID string, live bool) (int64, error) {
-	var n int64
-	err := tx.row(`INSERT INTO invoice_numbers (merchant_id, live, last_number) VALUES ($1, $2, 1001)
-ON CONFLICT (merchant_id, live) DO UPDATE SET last_number = invoice_numbers.last_number + 1 RETURNING last_number`, merchantID, bit(live)).Scan(&n)
+	return tx.NextInvoiceNumbers(merchantID, live, 1)
+}
+
+// NextInvoiceNumbers takes the next n numbers of a merchant's series in one mode, and tells the first.
+func (tx *Tx) NextInvoiceNumbers(merchantID string, live bool, n int) (first int64, err error) {
+	var last int64
+	err = tx.row(`INSERT INTO invoice_numbers (merchant_id, live, last_number) VALUES ($1, $2, 1000 + CAST($3 AS BIGINT))
+ON CONFLICT (merchant_id, live) DO UPDATE SET last_number = invoice_numbers.last_number + CAST($3 AS BIGINT) RETURNING last_number`, merchantID, bit(live), int64(n)).Scan(&last)
 	if err != nil {
 		return 0, fmt.Errorf("next invoice number: %w", err)
 	}
-	return n, nil
+	return last - int64(n) + 1, nil
 }
 
 // one turns a row count into the verdict of an INSERT … ON CONFLICT DO NOTHING.

@@ -171,14 +171,27 @@ func (tx *Tx) RunRows(runID string, status checkout.RowStatus, after, limit int)
 	return list, rows.Err()
 }
 
-// MadeBefore reports whether a line that asks the same was made since a moment.
-func (tx *Tx) MadeBefore(same string, since time.Time) (bool, error) {
-	var n int64
-	err := tx.row(`SELECT COUNT(*) FROM (SELECT line FROM run_rows WHERE same = $1 AND made_at_ms >= $2 AND status = 'made' LIMIT 1) AS found`, same, ms(since)).Scan(&n)
-	if err != nil {
-		return false, fmt.Errorf("look for the same: %w", err)
+// MadeBefore tells which of these asks were made since a moment.
+func (tx *Tx) MadeBefore(same []string, since time.Time) (map[string]bool, error) {
+	made := map[string]bool{}
+	if len(same) == 0 {
+		return made, nil
 	}
-	return n > 0, nil
+	w := where{}
+	names := make([]any, len(same))
+	for i, s := range same {
+		names[i] = s
+	}
+	w.add("same IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(same)), ", ")+")", names...)
+	w.add("made_at_ms >= ?", ms(since))
+	found, err := tx.ids(`SELECT DISTINCT same FROM run_rows`+w.sql()+` AND status = 'made'`, w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("look for the same: %w", err)
+	}
+	for _, s := range found {
+		made[s] = true
+	}
+	return made, nil
 }
 
 // TakeDoubles makes the lines that ask what was asked before ready all the same: somebody said so.

@@ -38,7 +38,7 @@ func runQueries(s *stock) map[string]func(tx *db.Tx) error {
 		},
 		"SaveRunRow":  func(tx *db.Tx) error { return one(tx.SaveRunRow(&ready)) },
 		"RunRows":     func(tx *db.Tx) error { return one(tx.RunRows("run_1", "", 0, 9)) },
-		"MadeBefore":  func(tx *db.Tx) error { return one(tx.MadeBefore("same", moneyTime.Add(-time.Hour))) },
+		"MadeBefore":  func(tx *db.Tx) error { return one(tx.MadeBefore([]string{"same", "other"}, moneyTime.Add(-time.Hour))) },
 		"TakeDoubles": func(tx *db.Tx) error { return one(tx.TakeDoubles("run_1")) },
 		"OldRun":      func(tx *db.Tx) error { return one(tx.OldRun(tx.Now().Add(time.Hour))) },
 		"ForgetRun":   func(tx *db.Tx) error { return one(tx.ForgetRun("run_1", 9)) },

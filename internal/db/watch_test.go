@@ -159,6 +159,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"Merchants":            func(tx *db.Tx) error { return one(tx.Merchants()) },
 		"LockMerchant":         func(tx *db.Tx) error { return tx.LockMerchant(pottery) },
 		"NextInvoiceNumber":    func(tx *db.Tx) error { return one(tx.NextInvoiceNumber(pottery, true)) },
+		"NextInvoiceNumbers":   func(tx *db.Tx) error { return one(tx.NextInvoiceNumbers(pottery, true, 25)) },
 		"InsertReference":      func(tx *db.Tx) error { q := *r; q.Canonical, q.Raw = "9", "9"; return one(tx.InsertReference(&q)) },
 		"SaveReference":        func(tx *db.Tx) error { return tx.SaveReference(r) },
 		"BindReference":        func(tx *db.Tx) error { q := *r; return tx.BindReference(&q) },

@@ -199,6 +199,8 @@ func (v *visit) deedRow(tx *db.Tx, d *checkout.Deed, names map[string]string) (t
 	switch {
 	case d.Area == checkout.AreaInvoice && strings.HasPrefix(d.Object, checkout.PrefixInvoice):
 		r.Name, r.Href = v.l.T("admin.invoice.title", "number", i18n.Digits(v.l, d.Name)), listPath+"/"+d.Object
+	case strings.HasPrefix(d.Kind, "run."):
+		r.Href = manyPath + "/" + d.Object
 	case d.Area == checkout.AreaPage:
 		r.Href = payPagesPath + "/" + d.Object
 	case d.Area == checkout.AreaGateway, d.Kind == "stray.closed":

@@ -60,7 +60,7 @@ func Areas() []string {
 func DeedKinds() []string {
 	return []string{
 		"invoice.created", "invoice.updated", "invoice.canceled", "invoice.refunded", "invoice.noted", "invoice.customer_file", "attempt.resolved", "verify.asked", "stray.closed",
-		"page.made", "page.changed", "shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
+		"run.started", "run.stopped", "page.made", "page.changed", "shop.made", "shop.changed", "shop.rules", "gateway.changed", "key.made", "key.revoked", "linkkey.made", "linkkey.revoked",
 		"webhook.added", "webhook.removed", "webhook.rotated", "webhook.enabled",
 		"person.added", "person.role", "person.removed", "person.invited", "person.reinvited", "person.uninvited", "person.joined",
 		"account.password", "account.password_set", "account.password_reset", "account.reset_asked", "account.factor_on", "account.factor_off", "account.recovery_used",

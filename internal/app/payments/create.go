@@ -88,31 +88,41 @@ func (e *Engine) insertFrom(tx *db.Tx, inv *checkout.Invoice, origin facts, by c
 	if err != nil {
 		return err
 	}
+	s := e.creation(tx, inv, number, by)
+	if err := s.create(origin); err != nil {
+		return err
+	}
+	if err := tx.InsertEvents(s.events); err != nil {
+		return err
+	}
+	return s.record()
+}
+
+// creation is the step that stores a draft under a number.
+func (e *Engine) creation(tx *db.Tx, inv *checkout.Invoice, number int64, by checkout.Actor) *step {
 	inv.Number = strconv.FormatInt(number, 10)
-	// The first event belongs to the row itself: sequence and hash go in with the INSERT.
-	s := &step{engine: e, tx: tx, inv: inv, from: inv.Status, by: by}
+	return &step{engine: e, tx: tx, inv: inv, from: inv.Status, by: by}
+}
+
+// create stores the invoice with all that hangs on it but its events, which are for the caller to store.
+// The first event belongs to the row itself: sequence and hash go in with the INSERT.
+func (s *step) create(origin facts) error {
+	inv := s.inv
 	data := facts{"amount": int64(inv.Amount), "number": inv.Number}
 	maps.Copy(data, origin)
 	if err := s.event(checkout.EventInvoiceCreated, "", "", data); err != nil {
 		return err
 	}
 	if inv.SendEmail {
-		_, many := origin["run"]
-		if _, err := s.request(many); err != nil {
+		if _, err := s.request(); err != nil {
 			return err
 		}
 	}
-	if err := tx.InsertInvoice(inv); err != nil {
+	if err := s.tx.InsertInvoice(inv); err != nil {
 		return err
 	}
 	crash.At("create.row-in")
-	if err := findable(tx, nil, inv); err != nil {
-		return err
-	}
-	if err := tx.InsertEvents(s.events); err != nil {
-		return err
-	}
-	if err := s.record(); err != nil {
+	if err := findable(s.tx, nil, inv); err != nil {
 		return err
 	}
 	return s.sendOut()

@@ -140,7 +140,7 @@ func (e *Engine) SendInvoice(ctx context.Context, sc Scope, id string, by checko
 			return nil, err
 		}
 		if !waits {
-			l, err := s.request(false)
+			l, err := s.request()
 			if err != nil {
 				return nil, err
 			}
@@ -156,16 +156,19 @@ func (e *Engine) SendInvoice(ctx context.Context, sc Scope, id string, by checko
 
 // request asks the customer by letter, and leaves an event that says so; no address stands in it.
 // One of a run is counted among those of runs.
-func (s *step) request(many bool) (*checkout.Letter, error) {
-	shop, err := s.tx.Merchant(s.inv.MerchantID)
-	if err != nil {
-		return nil, err
+func (s *step) request() (*checkout.Letter, error) {
+	shop := s.shop
+	if shop == nil {
+		var err error
+		if shop, err = s.tx.Merchant(s.inv.MerchantID); err != nil {
+			return nil, err
+		}
 	}
 	l := &checkout.Letter{
 		ID:         checkout.NewID(checkout.PrefixLetter, s.tx.Now(), s.engine.Random),
 		MerchantID: s.inv.MerchantID, Live: s.inv.Live, Kind: checkout.LetterRequest,
 		Key:       db.EventID(s.inv.ID, s.inv.EventSeq+1) + "/" + string(checkout.LetterRequest),
-		InvoiceID: s.inv.ID, Recipient: s.inv.Customer.Email, Locale: s.inv.Locale, Until: s.inv.ExpiresAt, Many: many,
+		InvoiceID: s.inv.ID, Recipient: s.inv.Customer.Email, Locale: s.inv.Locale, Until: s.inv.ExpiresAt, Many: s.run != "",
 	}
 	l.Facts.Describe(s.inv, shop)
 	l.Facts.At = s.tx.Now()

@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -17,9 +18,10 @@ const (
 	// MaxRun is how many lines one run may have.
 	MaxRun = 20_000
 	// runBatch is how many of its invoices are made in one transaction; pace is how much time each may
-	// take on average, so that a run leaves the machine to those who pay meanwhile: 250 a second.
+	// take on average, so that a run leaves the machine to those who pay meanwhile: 180 a second, and
+	// 10,000 in less than a minute.
 	runBatch = 25
-	pace     = 4 * time.Millisecond
+	pace     = 5500 * time.Microsecond
 	// storedAtOnce is how many lines go into one statement.
 	storedAtOnce = 250
 	// sameFor is how long a line that asks the same as one that was made is called a double.
@@ -54,6 +56,9 @@ func (e *Engine) StartRun(ctx context.Context, sc Scope, id string, letters, dou
 		if err := tx.SaveRun(r); err != nil {
 			return err
 		}
+		if err := recordRun(ctx, tx, "run.started", r); err != nil {
+			return err
+		}
 		return tx.EnqueueJob(checkout.Job{Kind: JobRun, Key: id, RunAt: tx.Now()})
 	})
 }
@@ -66,7 +71,18 @@ func (e *Engine) StopRun(ctx context.Context, sc Scope, id string) error {
 			return err
 		}
 		r.Status, r.EndedAt = checkout.RunStopped, tx.Now()
-		return tx.SaveRun(r)
+		if err := tx.SaveRun(r); err != nil {
+			return err
+		}
+		return recordRun(ctx, tx, "run.stopped", r)
+	})
+}
+
+// recordRun writes into the log what somebody did with a run. Its invoices stand there no more: they are
+// what came of it, ten thousand at once, and each one's own history names the run.
+func recordRun(ctx context.Context, tx *db.Tx, kind string, r *checkout.Run) error {
+	return tx.Record(&checkout.Deed{
+		MerchantID: r.MerchantID, Live: r.Live, By: checkout.ActorOf(ctx), Area: checkout.AreaInvoice, Kind: kind, Object: r.ID, Name: r.Name,
 	})
 }
 
@@ -116,10 +132,8 @@ func (e *Engine) makeSome(tx *db.Tx, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for i := range rows {
-		if err := e.makeLine(tx, r, &rows[i]); err != nil {
-			return false, err
-		}
+	if err := e.makeLines(tx, r, rows); err != nil {
+		return false, err
 	}
 	if len(rows) < runBatch {
 		r.Status, r.EndedAt = checkout.RunDone, tx.Now()
@@ -127,55 +141,94 @@ func (e *Engine) makeSome(tx *db.Tx, id string) (bool, error) {
 	return r.Status == checkout.RunRunning, tx.SaveRun(r)
 }
 
-// makeLine makes the invoice of one line, or says why it cannot be made any more.
-func (e *Engine) makeLine(tx *db.Tx, r *checkout.Run, l *checkout.RunRow) error {
-	if !l.MayDouble {
-		made, err := tx.MadeBefore(l.Same, tx.Now().Add(-sameFor))
+// makeLines makes the invoices of lines, or says why one cannot be made any more. What the lines have in
+// common is read once, and their numbers and events are written together: whoever pays meanwhile waits
+// for this transaction.
+func (e *Engine) makeLines(tx *db.Tx, r *checkout.Run, lines []checkout.RunRow) error {
+	shop, err := tx.Merchant(r.MerchantID)
+	if err != nil {
+		return err
+	}
+	rules, err := tx.Rules(r.MerchantID)
+	if err != nil {
+		return err
+	}
+	made, err := madeBefore(tx, lines)
+	if err != nil {
+		return err
+	}
+	drafts := make([]*checkout.Invoice, len(lines))
+	fine := 0
+	for i := range lines {
+		l := &lines[i]
+		if !l.MayDouble && made[l.Same] { // the same file was started twice
+			l.Status = checkout.RowDouble
+			r.Doubles++
+			continue
+		}
+		if drafts[i], err = e.draftLine(tx, r, l, shop.Locale); err != nil {
+			return err
+		}
+		if drafts[i] != nil {
+			made[l.Same] = true
+			fine++
+		}
+	}
+	var number int64
+	if fine > 0 {
+		if number, err = tx.NextInvoiceNumbers(r.MerchantID, r.Live, fine); err != nil {
+			return err
+		}
+	}
+	var events []checkout.Event
+	for i := range lines {
+		l := &lines[i]
+		if inv := drafts[i]; inv != nil {
+			s := e.creation(tx, inv, number, actorOf(r.Actor))
+			s.shop, s.rules, s.run = shop, &rules, r.ID
+			number++
+			if err := s.create(facts{"run": r.ID}); err != nil {
+				return err
+			}
+			events = append(events, s.events...)
+			l.Status, l.InvoiceID, l.MadeAt = checkout.RowMade, inv.ID, tx.Now()
+			r.Made++
+		}
+		crash.At("run.line-in")
+		saved, err := tx.SaveRunRow(l)
+		if err == nil && !saved {
+			err = checkout.Conflict // never under the run's lock; if ever, nothing of this counts
+		}
 		if err != nil {
 			return err
 		}
-		if made { // the same file was started twice
-			l.Status = checkout.RowDouble
-			r.Doubles++
-			_, err := tx.SaveRunRow(l)
-			return err
-		}
 	}
+	return tx.InsertEvents(events)
+}
+
+// draftLine is the invoice that a line asks for; nil when it cannot be made, and the line then says why.
+func (e *Engine) draftLine(tx *db.Tx, r *checkout.Run, l *checkout.RunRow, locale string) (*checkout.Invoice, error) {
 	ask := &l.Ask
-	sc := Scope{r.MerchantID, r.Live}
-	inv, err := e.draft(tx, sc, NewInvoice{
-		Amount: ask.Amount, Description: ask.Description, Reference: ask.Reference, Locale: ask.Locale, ExpiresAt: expiryOf(ask, tx.Now()),
+	inv, err := e.draft(tx, Scope{r.MerchantID, r.Live}, NewInvoice{
+		Amount: ask.Amount, Description: ask.Description, Reference: ask.Reference, Locale: cmp.Or(ask.Locale, locale), ExpiresAt: expiryOf(ask, tx.Now()),
 		Customer: checkout.Customer{Name: ask.Name, Mobile: ask.Mobile, Email: ask.Email}, SendEmail: r.Letters && ask.Email != "",
 	})
 	var wrong *checkout.Error
-	switch {
-	case errors.As(err, &wrong) && len(wrong.Fields) > 0: // its expiry has come meanwhile
+	if errors.As(err, &wrong) && len(wrong.Fields) > 0 { // its expiry has come meanwhile
 		l.Status, l.Problems = checkout.RowFailed, wrong.Fields
 		r.Failed++
-	case err != nil:
-		return err
-	default:
-		if err := e.insertMany(tx, &inv, r.ID, r.Actor); err != nil {
-			return err
-		}
-		l.Status, l.InvoiceID, l.MadeAt = checkout.RowMade, inv.ID, tx.Now()
-		r.Made++
+		return nil, nil
 	}
-	crash.At("run.line-in")
-	saved, err := tx.SaveRunRow(l)
-	if err == nil && !saved {
-		err = checkout.Conflict // never under the run's lock; if ever, nothing of this counts
-	}
-	return err
+	return &inv, err
 }
 
-// insertMany is insertInvoice for a line of a run: its letter is counted among those of runs.
-func (e *Engine) insertMany(tx *db.Tx, inv *checkout.Invoice, run, actor string) error {
-	by := checkout.Actor{}
-	if kind, id, found := strings.Cut(actor, ":"); found {
-		by = checkout.Actor{Kind: kind, ID: id}
+// actorOf reads what Actor.String wrote.
+func actorOf(text string) checkout.Actor {
+	kind, id, found := strings.Cut(text, ":")
+	if !found {
+		return checkout.Actor{}
 	}
-	return e.insertFrom(tx, inv, facts{"run": run}, by)
+	return checkout.Actor{Kind: kind, ID: id}
 }
 
 // PruneRuns forgets runs whose time has passed, some lines at a time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -142,6 +143,24 @@ func TestMany_KilledThreeTimes(t *testing.T) {
 		all, _, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Limit: 100})
 		if err != nil || len(letters) != n || len(all) != 100 {
 			t.Errorf("%d letters, %v", len(letters), err)
+		}
+		numbers := map[string]bool{}
+		for _, row := range rows {
+			inv, _ := w.Invoice(t.Context(), w.scope, row.InvoiceID)
+			numbers[inv.Number] = true
+		}
+		for i := range n { // one after another, whatever died
+			if k := strconv.Itoa(1001 + i); !numbers[k] {
+				t.Errorf("no invoice has number %s", k)
+			}
+		}
+		var deeds []checkout.Deed
+		err = w.db.View(t.Context(), func(tx *db.Tx) (err error) {
+			deeds, err = tx.Deeds(db.DeedQuery{MerchantID: w.scope.MerchantID, Area: checkout.AreaInvoice, Limit: 100})
+			return err
+		})
+		if err != nil || len(deeds) != 1 || deeds[0].Kind != "run.started" || deeds[0].Object != r.ID {
+			t.Errorf("the log of what people did: %+v, %v; want the one press", deeds, err)
 		}
 	})
 }

@@ -45,15 +45,12 @@ func (e *Engine) CheckRun(ctx context.Context, sc Scope, in NewRun, by checkout.
 	for at := 0; at < len(in.Lines); at += storedAtOnce {
 		part := in.Lines[at:min(at+storedAtOnce, len(in.Lines))]
 		err := e.DB.Update(ctx, func(tx *db.Tx) error {
+			made, err := madeBefore(tx, part)
+			if err != nil {
+				return err
+			}
 			for i := range part {
-				if part[i].Status != checkout.RowReady {
-					continue
-				}
-				made, err := tx.MadeBefore(part[i].Same, tx.Now().Add(-sameFor))
-				if err != nil {
-					return err
-				}
-				if made {
+				if part[i].Status == checkout.RowReady && made[part[i].Same] {
 					part[i].Status = checkout.RowDouble
 				}
 			}
@@ -66,6 +63,17 @@ func (e *Engine) CheckRun(ctx context.Context, sc Scope, in NewRun, by checkout.
 	count(&r, in.Lines)
 	r.Status = checkout.RunChecked
 	return r, e.DB.Update(ctx, func(tx *db.Tx) error { return tx.SaveRun(&r) })
+}
+
+// madeBefore tells what of these lines was asked, and made, lately.
+func madeBefore(tx *db.Tx, lines []checkout.RunRow) (map[string]bool, error) {
+	var same []string
+	for i := range lines {
+		if lines[i].Status == checkout.RowReady && !lines[i].MayDouble {
+			same = append(same, lines[i].Same)
+		}
+	}
+	return tx.MadeBefore(same, tx.Now().Add(-sameFor))
 }
 
 // judgeLines says of each line whether an invoice could be made of it, as if each were asked for alone,

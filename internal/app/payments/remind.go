@@ -150,9 +150,13 @@ func (s *step) reminder(m *checkout.Reminder) error {
 
 // asked notes that the invoice was sent, and when the first look at it is due.
 func (s *step) asked() error {
-	rules, err := s.tx.Rules(s.inv.MerchantID)
-	if err != nil {
-		return err
+	rules := s.rules
+	if rules == nil {
+		read, err := s.tx.Rules(s.inv.MerchantID)
+		if err != nil {
+			return err
+		}
+		rules = &read
 	}
 	now := s.tx.Now()
 	m := checkout.Reminder{SentAt: now, LastAt: now}

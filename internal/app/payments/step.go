@@ -24,6 +24,10 @@ type step struct {
 	// notices are what webhooks tell of, and moved is the attempt as its last move left it: see outbox.go.
 	notices []notice
 	moved   *checkout.Attempt
+	// run, shop and rules are set for a line of a file: which one, and what all its lines have in common.
+	run   string
+	shop  *checkout.Merchant
+	rules *checkout.Rules
 }
 
 // begin takes the invoice's lock. Nothing that was read before it may be decided upon.
