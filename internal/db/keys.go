@@ -53,16 +53,10 @@ func (tx *Tx) TouchAPIKey(id string) error {
 	return nil
 }
 
-// RevokeAPIKey ends a key of a merchant. checkout.NotFound when it is not theirs or has ended.
-func (tx *Tx) RevokeAPIKey(merchantID, id string) error {
-	n, err := tx.exec(`UPDATE api_keys SET revoked_at_ms = $1 WHERE id = $2 AND merchant_id = $3 AND revoked_at_ms IS NULL`, ms(tx.now), id, merchantID)
-	if err != nil {
-		return fmt.Errorf("revoke api key: %w", err)
-	}
-	if n != 1 {
-		return fmt.Errorf("revoke api key: %w", checkout.NotFound)
-	}
-	return nil
+// RevokeAPIKey ends a key of a merchant and says its name. checkout.NotFound when it is not theirs or has ended.
+func (tx *Tx) RevokeAPIKey(merchantID, id string) (name string, err error) {
+	err = tx.row(`UPDATE api_keys SET revoked_at_ms = $1 WHERE id = $2 AND merchant_id = $3 AND revoked_at_ms IS NULL RETURNING name`, ms(tx.now), id, merchantID).Scan(&name)
+	return name, none("revoke api key", err)
 }
 
 func scanKey(row scanner) (*checkout.APIKey, error) {

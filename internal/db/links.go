@@ -61,16 +61,10 @@ func (tx *Tx) ResealLinkKey(id, sealed string) error {
 	return nil
 }
 
-// RevokeLinkKey ends a key of a merchant. checkout.NotFound when it is not theirs or has ended.
-func (tx *Tx) RevokeLinkKey(merchantID, id string) error {
-	n, err := tx.exec(`UPDATE link_keys SET revoked_at_ms = $1 WHERE id = $2 AND merchant_id = $3 AND revoked_at_ms IS NULL`, ms(tx.now), id, merchantID)
-	if err != nil {
-		return fmt.Errorf("revoke link key: %w", err)
-	}
-	if n != 1 {
-		return fmt.Errorf("revoke link key: %w", checkout.NotFound)
-	}
-	return nil
+// RevokeLinkKey ends a key of a merchant and says its name. checkout.NotFound when it is not theirs or has ended.
+func (tx *Tx) RevokeLinkKey(merchantID, id string) (name string, err error) {
+	err = tx.row(`UPDATE link_keys SET revoked_at_ms = $1 WHERE id = $2 AND merchant_id = $3 AND revoked_at_ms IS NULL RETURNING name`, ms(tx.now), id, merchantID).Scan(&name)
+	return name, none("revoke link key", err)
 }
 
 // LinkedInvoice reads which invoice a link's reference leads to. checkout.NotFound when none was made.

@@ -91,7 +91,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"LinkKeys":      func(tx *db.Tx) error { return one(tx.LinkKeys(pottery, true)) },
 		"AllLinkKeys":   func(tx *db.Tx) error { return one(tx.AllLinkKeys()) },
 		"ResealLinkKey": func(tx *db.Tx) error { return tx.ResealLinkKey("lnk_1", "x") },
-		"RevokeLinkKey": func(tx *db.Tx) error { return tx.RevokeLinkKey(pottery, "lnk_1") },
+		"RevokeLinkKey": func(tx *db.Tx) error { _, err := tx.RevokeLinkKey(pottery, "lnk_1"); return err },
 		"ClaimLink":     func(tx *db.Tx) error { return one(tx.ClaimLink(pottery, true, "other", inv.ID)) },
 		"LinkedInvoice": func(tx *db.Tx) error {
 			_, _, err := tx.LinkedInvoice(pottery, true, "A-1")
@@ -144,7 +144,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"APIKeyByHash":     func(tx *db.Tx) error { return one(tx.APIKeyByHash("hash")) },
 		"APIKeys":          func(tx *db.Tx) error { return one(tx.APIKeys(pottery, true)) },
 		"TouchAPIKey":      func(tx *db.Tx) error { return tx.TouchAPIKey(s.key.ID) },
-		"RevokeAPIKey":     func(tx *db.Tx) error { return tx.RevokeAPIKey(pottery, s.key.ID) },
+		"RevokeAPIKey":     func(tx *db.Tx) error { _, err := tx.RevokeAPIKey(pottery, s.key.ID); return err },
 		"InsertMerchant": func(tx *db.Tx) error {
 			return tx.InsertMerchant(&checkout.Merchant{ID: "mer_2", Slug: "other", Name: "O", Locale: "fa", CreatedAt: moneyTime})
 		},

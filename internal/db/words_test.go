@@ -194,9 +194,9 @@ func TestAPIKeys(t *testing.T) {
 			return tx.InsertAPIKey(&checkout.APIKey{ID: "key_9", MerchantID: "mer_s"}, "hash0")
 		})
 		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { _, err := tx.APIKeyByHash("none"); return err })
-		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { return tx.RevokeAPIKey("mer_other", "key_0") })
-		update(t, d, func(tx *db.Tx) error { return tx.RevokeAPIKey("mer_s", "key_0") })
-		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { return tx.RevokeAPIKey("mer_s", "key_0") })
+		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { _, err := tx.RevokeAPIKey("mer_other", "key_0"); return err })
+		update(t, d, func(tx *db.Tx) error { _, err := tx.RevokeAPIKey("mer_s", "key_0"); return err })
+		refused(t, d, checkout.NotFound, func(tx *db.Tx) error { _, err := tx.RevokeAPIKey("mer_s", "key_0"); return err })
 		view(t, d, func(tx *db.Tx) error {
 			k, err := tx.APIKeyByHash("hash0")
 			if err != nil {

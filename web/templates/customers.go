@@ -7,4 +7,6 @@ type Customers struct {
 	KeepAction string
 	Who        Input
 	FindAction string
+
+	KeepFresh, FindFresh Fresh
 }

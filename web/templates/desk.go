@@ -166,6 +166,7 @@ type Factor struct {
 	QR              Drawing
 	Modules, Secret string
 	Code            Input
+	Fresh           Fresh
 	Problems        []FieldProblem
 	Codes           []string // the recovery codes, shown once
 }

@@ -110,7 +110,7 @@ func TestKeys_RevokedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.spawned.Wait()
-		if err := r.db.Update(t.Context(), func(tx *db.Tx) error { return tx.RevokeAPIKey(m.ID, key.ID) }); err != nil {
+		if err := r.db.Update(t.Context(), func(tx *db.Tx) error { _, err := tx.RevokeAPIKey(m.ID, key.ID); return err }); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := r.Authenticate(t.Context(), secret); !errors.Is(err, checkout.Unauthed) {

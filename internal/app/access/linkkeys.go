@@ -83,15 +83,15 @@ func (a *Access) LinkKeys(ctx context.Context, slug string, live bool) ([]checko
 // RevokeLinkKey ends a key at once: links that it signed show nothing any more, and the invoices that
 // came of them stay. NotFound when it is not the merchant's or has ended.
 func (a *Access) RevokeLinkKey(ctx context.Context, slug, id string) error {
-	return a.revoke(ctx, slug, id, "linkkey.revoked", "", func(tx *db.Tx, merchantID string) error { return tx.RevokeLinkKey(merchantID, id) })
+	return a.revoke(ctx, slug, id, "linkkey.revoked", "linkkey_revoked", func(tx *db.Tx, merchantID string) (string, error) { return tx.RevokeLinkKey(merchantID, id) })
 }
 
 // RevokeKey ends a key of the API: the next call with it is refused.
 func (a *Access) RevokeKey(ctx context.Context, slug, id string) error {
-	return a.revoke(ctx, slug, id, "key.revoked", "apikey_revoked", func(tx *db.Tx, merchantID string) error { return tx.RevokeAPIKey(merchantID, id) })
+	return a.revoke(ctx, slug, id, "key.revoked", "apikey_revoked", func(tx *db.Tx, merchantID string) (string, error) { return tx.RevokeAPIKey(merchantID, id) })
 }
 
-func (a *Access) revoke(ctx context.Context, slug, id, kind, alarm string, end func(tx *db.Tx, merchantID string) error) error {
+func (a *Access) revoke(ctx context.Context, slug, id, kind, alarm string, end func(tx *db.Tx, merchantID string) (name string, err error)) error {
 	var merchantID string
 	err := a.DB.View(ctx, func(tx *db.Tx) error {
 		m, err := tx.MerchantBySlug(slug)
@@ -104,11 +104,12 @@ func (a *Access) revoke(ctx context.Context, slug, id, kind, alarm string, end f
 		return noMerchant(err)
 	}
 	err = a.DB.Update(ctx, func(tx *db.Tx) error {
-		if err := end(tx, merchantID); err != nil {
+		name, err := end(tx, merchantID)
+		if err != nil {
 			return err
 		}
 		d := shopDeed(ctx, merchantID, checkout.AreaKey, kind)
-		d.Object, d.Alarm = id, alarm
+		d.Object, d.Name, d.Alarm = id, name, alarm
 		return tx.Record(&d)
 	})
 	if errors.Is(err, checkout.NotFound) {

@@ -115,7 +115,7 @@ func isEmail(s string) bool {
 func (a *Access) HandedOut(ctx context.Context, merchantID string, live bool, invoiceID, number string) error {
 	return a.DB.Update(ctx, func(tx *db.Tx) error {
 		d := shopDeed(ctx, merchantID, checkout.AreaInvoice, "invoice.customer_file")
-		d.Live, d.Object, d.Name = live, invoiceID, number
+		d.Live, d.Object, d.Name, d.Alarm = live, invoiceID, number, "customer_file"
 		return tx.Record(&d)
 	})
 }

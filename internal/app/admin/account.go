@@ -150,15 +150,25 @@ func (a *Admin) showFactor(c echo.Context, v *visit, status int, wrong []checkou
 		return err
 	}
 	view := templates.Factor{
-		Desk: v.desk(v.l.T("admin.account.factor"), "account", accountPath+"/factor"), Secret: spaced(secret), Problems: problems(v.l, wrong),
+		Desk: v.desk(v.l.T("admin.account.factor"), "account", accountPath+"/factor"), Secret: spaced(secret), Problems: problems(v.l, wrong), Fresh: freshWrong(v.l, v.fresh(a, ""), wrong),
 		Code: marked(v.l, []templates.Input{{Name: "code", Label: v.l.T("admin.login.code"), Keyboard: "numeric", Autofill: "one-time-code", LTR: true, Required: true, Short: true, Max: "10"}}, wrong)[0],
 	}
 	view.QR, view.Modules = templates.QR(auth.TOTPAddress(a.host, v.who.User.Email, secret))
 	return server.Render(c, status, templates.FactorPage(view))
 }
 
-// proveFactor turns the second factor on and shows the recovery codes, once.
+// proveFactor turns the second factor on and shows the recovery codes, once. Its person has just said
+// who they are: a screen left alone must not be enough to keep them out.
 func (a *Admin) proveFactor(c echo.Context, v *visit) error {
+	if v.who.User.TOTPAt.IsZero() { // the form's code is the new factor's, and there is no other yet
+		wrong, err := a.prove(c, v)
+		if err != nil {
+			return err
+		}
+		if len(wrong) > 0 {
+			return a.showFactor(c, v, http.StatusForbidden, wrong)
+		}
+	}
 	codes, err := a.Access.ProveFactor(c.Request().Context(), &v.who, v.form.Get("code"))
 	if wrong := refusal(err); len(wrong) > 0 {
 		return a.showFactor(c, v, server.StatusOf(err), wrong)

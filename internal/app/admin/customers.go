@@ -41,12 +41,27 @@ func (a *Admin) customersPage(c echo.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
-	return a.showCustomers(c, v, http.StatusOK, strconv.Itoa(r.ForgetDays), "", nil)
+	return a.showCustomers(c, v, http.StatusOK, customersTyped{days: strconv.Itoa(r.ForgetDays)})
 }
 
-func (a *Admin) showCustomers(c echo.Context, v *visit, status int, days, who string, wrong []checkout.FieldError) error {
-	l := v.l
-	view := templates.Customers{Settings: v.settings("customers", wrong), KeepAction: customersPath, FindAction: customersPath + "/export"}
+// customersTyped is what stands in the forms of the page, and what was wrong in the one that was sent.
+type customersTyped struct {
+	days, who, form string // form: keep or one
+	wrong           []checkout.FieldError
+}
+
+func (a *Admin) showCustomers(c echo.Context, v *visit, status int, t customersTyped) error {
+	l, days, wrong := v.l, t.days, t.wrong
+	view := templates.Customers{
+		Settings: v.settings("customers", fieldsOf(t.form+"-", wrong)), KeepAction: customersPath, FindAction: customersPath + "/export",
+		KeepFresh: v.fresh(a, "keep-"), FindFresh: v.fresh(a, "one-"),
+	}
+	switch t.form {
+	case "keep":
+		view.KeepFresh = freshWrong(l, view.KeepFresh, wrong)
+	case "one":
+		view.FindFresh = freshWrong(l, view.FindFresh, wrong)
+	}
 	keep := templates.Input{Name: "forget_days", Label: l.T("admin.customers.days")}
 	for _, n := range withKept([]int{0, 30, 90, 180, 365, 730}, days) {
 		label := l.T("admin.customers.for_ever")
@@ -56,21 +71,29 @@ func (a *Admin) showCustomers(c echo.Context, v *visit, status int, days, who st
 		keep.Options = append(keep.Options, templates.Option{Value: strconv.Itoa(n), Label: label, On: days == strconv.Itoa(n)})
 	}
 	inputs := marked(l, []templates.Input{keep, {
-		Name: "who", Label: l.T("admin.customers.who"), Value: who, LTR: true, Required: true, Max: "254",
+		Name: "who", Label: l.T("admin.customers.who"), Value: t.who, LTR: true, Required: true, Max: "254",
 	}}, wrong)
 	view.Keep, view.Who = inputs[0], inputs[1]
 	return server.Render(c, status, templates.CustomersPage(view))
 }
 
+// saveKeeping is for one who has just proved who they are: what is forgotten does not come back.
 func (a *Admin) saveKeeping(c echo.Context, v *visit) error {
 	typed := strings.TrimSpace(v.form.Get("forget_days"))
 	days, err := strconv.Atoi(typed)
 	if err != nil {
-		return a.showCustomers(c, v, http.StatusUnprocessableEntity, "0", "", []checkout.FieldError{{Field: "forget_days", Code: "bad_number"}})
+		return a.showCustomers(c, v, http.StatusUnprocessableEntity, customersTyped{days: "0", form: "keep", wrong: []checkout.FieldError{{Field: "forget_days", Code: "bad_number"}}})
+	}
+	wrong, err := a.prove(c, v)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return a.showCustomers(c, v, http.StatusForbidden, customersTyped{days: typed, form: "keep", wrong: wrong})
 	}
 	err = a.Engine.SetRules(c.Request().Context(), v.scope.MerchantID, func(r *checkout.Rules) { r.ForgetDays = days })
 	if wrong := wrongs(err); len(wrong) > 0 {
-		return a.showCustomers(c, v, http.StatusUnprocessableEntity, "0", "", wrong)
+		return a.showCustomers(c, v, http.StatusUnprocessableEntity, customersTyped{days: "0", form: "keep", wrong: wrong})
 	}
 	if err != nil {
 		return err
@@ -117,26 +140,34 @@ type knownLetter struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// exportCustomer hands out what is kept of one customer, found by the whole mobile or the whole address.
+// exportCustomer hands out what is kept of one customer, found by the whole mobile or the whole address,
+// to one who has just proved who they are: a screen left alone must not give a customer away.
 func (a *Admin) exportCustomer(c echo.Context, v *visit) error {
 	ctx, who := c.Request().Context(), strings.TrimSpace(v.form.Get("who"))
-	refuse := func(code string) error {
+	refuse := func(status int, wrong ...checkout.FieldError) error {
 		r, err := a.Engine.Rules(ctx, v.scope.MerchantID)
 		if err != nil {
 			return err
 		}
-		return a.showCustomers(c, v, http.StatusUnprocessableEntity, strconv.Itoa(r.ForgetDays), who, []checkout.FieldError{{Field: "who", Code: code}})
+		return a.showCustomers(c, v, status, customersTyped{days: strconv.Itoa(r.ForgetDays), who: who, form: "one", wrong: wrong})
+	}
+	wrong, err := a.prove(c, v)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return refuse(http.StatusForbidden, wrong...)
 	}
 	mobile, err := i18n.FoldMobile(who)
 	if err != nil && !checkout.MailAddress(who) {
-		return refuse("customer_who")
+		return refuse(http.StatusUnprocessableEntity, checkout.FieldError{Field: "who", Code: "customer_who"})
 	}
 	list, err := a.ofCustomer(ctx, v, who, mobile)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return refuse("customer_none")
+		return refuse(http.StatusUnprocessableEntity, checkout.FieldError{Field: "who", Code: "customer_none"})
 	}
 	raw, err := packed(list)
 	if err != nil {

@@ -66,7 +66,8 @@ func (h *house) revoke(secret string) {
 		if err != nil {
 			return err
 		}
-		return tx.RevokeAPIKey(k.MerchantID, k.ID)
+		_, err = tx.RevokeAPIKey(k.MerchantID, k.ID)
+		return err
 	})
 	if err != nil {
 		h.Fatal(err)

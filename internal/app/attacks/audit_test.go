@@ -190,6 +190,7 @@ func (s *shop) tellsOwners(p, second *person) {
 	told := s.told()
 	for what, who := range map[string][]string{
 		"gateway_changed": {p.email, second.email}, "apikey_created": {p.email, second.email}, "apikey_revoked": {p.email, second.email}, "linkkey_created": {p.email, second.email},
+		"linkkey_revoked": {p.email, second.email}, "customer_file": {p.email, second.email}, "keeping_changed": {p.email, second.email},
 		"endpoint_added": {p.email, second.email}, "endpoint_rotated": {p.email, second.email}, "endpoint_removed": {p.email, second.email},
 		"user_added": {p.email, second.email, "new@example.com"}, "role_changed": {p.email, second.email, "new@example.com"}, "user_removed": {p.email, second.email, "new@example.com"},
 		"user_invited": {p.email, second.email}, "password_changed": {p.email, second.email}, "two_factor_added": {p.email, second.email}, "two_factor_removed": {p.email, second.email},

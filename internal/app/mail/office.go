@@ -100,7 +100,7 @@ func (w *writer) deed(text string) {
 func Noted() []string {
 	return []string{
 		"login_new", "password_changed", "two_factor_added", "two_factor_removed", "recovery_used", "email_changed",
-		"apikey_created", "apikey_revoked", "linkkey_created", "gateway_changed", "endpoint_changed",
+		"apikey_created", "apikey_revoked", "linkkey_created", "linkkey_revoked", "customer_file", "keeping_changed", "gateway_changed", "endpoint_changed",
 		"user_added", "user_removed", "role_changed",
 		"endpoint_added", "endpoint_rotated", "endpoint_removed", "user_invited", "passkey_added", "passkey_removed", "passkey_copied",
 	}

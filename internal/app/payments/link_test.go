@@ -147,7 +147,8 @@ func TestLinks_Broken(t *testing.T) {
 			if err := tx.InsertMerchant(&other); err != nil {
 				return err
 			}
-			return tx.RevokeLinkKey(w.scope.MerchantID, "lnk_gone")
+			_, err := tx.RevokeLinkKey(w.scope.MerchantID, "lnk_gone")
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -197,8 +197,11 @@ func (e *Engine) SetRules(ctx context.Context, merchantID string, change func(*c
 			return err
 		}
 		if changes := checkout.Diff(ruleNames, before, ruleWords(&rules)); len(changes) > 0 {
-			err := tx.Record(&checkout.Deed{MerchantID: merchantID, Live: true, By: checkout.ActorOf(ctx), Area: checkout.AreaShop, Kind: "shop.rules", Object: merchantID, Changes: changes})
-			if err != nil {
+			d := checkout.Deed{MerchantID: merchantID, Live: true, By: checkout.ActorOf(ctx), Area: checkout.AreaShop, Kind: "shop.rules", Object: merchantID, Changes: changes}
+			if slices.ContainsFunc(changes, func(c checkout.Change) bool { return c.Field == "forget_days" }) {
+				d.Alarm = "keeping_changed" // what is forgotten does not come back
+			}
+			if err := tx.Record(&d); err != nil {
 				return err
 			}
 		}
