@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"strings"
 
 	"dargah/internal/app"
 )
@@ -55,19 +57,43 @@ type dbCmd struct {
 }
 
 type dbCopyCmd struct {
-	From string `required:"" placeholder:"URL" help:"sqlite:PATH or postgres://…"`
-	To   string `required:"" placeholder:"URL" help:"sqlite:PATH or postgres://…, without data."`
+	From string `required:"" placeholder:"URL" help:"sqlite:PATH or postgres://…; @FILE reads it from a file, so that a password stands in no list of processes."`
+	To   string `required:"" placeholder:"URL" help:"The same, of a database without data, or one that a copy of the same began to fill."`
 }
 
 // Run copies.
 func (c *dbCopyCmd) Run(s *shell) error {
-	done, err := app.CopyDatabase(s.ctx, c.From, c.To)
+	from, err := orFile("--from", c.From)
+	if err != nil {
+		return err
+	}
+	to, err := orFile("--to", c.To)
+	if err != nil {
+		return err
+	}
+	done, err := app.CopyDatabase(s.ctx, from, to)
 	if err != nil {
 		return err
 	}
 	more := ""
-	if done.Served {
-		more = "\nA server is running on the source: what it writes from now on is not in the copy."
+	if done.Before > 0 {
+		more = fmt.Sprintf("\n%d of them were there from a copy that ended on its way.", done.Before)
 	}
-	return s.print(done, "%d rows of %d tables are copied, read again there, and the same.%s", done.Rows, len(done.Tables), more)
+	if done.Served {
+		more += "\nA server is running on the source: what it writes from now on is not in the copy."
+	}
+	return s.print(done, "%d rows of %d tables are copied, read again there, and the same; %d histories prove themselves.%s", done.Rows, len(done.Tables), done.Chains, more)
+}
+
+// orFile is a value, or what the file holds that is named behind an @.
+func orFile(name, value string) (string, error) {
+	file, ok := strings.CutPrefix(value, "@")
+	if !ok {
+		return value, nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read %s from its file: %w", name, err)
+	}
+	return strings.TrimSpace(string(raw)), nil
 }

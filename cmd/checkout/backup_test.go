@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,11 +113,16 @@ func TestDBCopy(t *testing.T) {
 		h.T = t
 		var done struct {
 			Rows   int64
+			Chains int64
 			Served bool `json:"source_served"`
 			Tables map[string]int64
 		}
-		h.must(&done, "--json", "db", "copy", "--from", lite, "--to", there)
-		if done.Tables["invoices"] != 3 || done.Served {
+		named := filepath.Join(h.dir, "to-url")
+		if err := os.WriteFile(named, []byte(there+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h.must(&done, "--json", "db", "copy", "--from", lite, "--to", "@"+named) // its password is in no list of processes
+		if done.Tables["invoices"] != 3 || done.Chains != 3 || done.Served {
 			t.Errorf("%+v", done)
 		}
 		h.refused(h.run("db", "copy", "--from", lite, "--to", there), 1, "to: ", "holds data")
@@ -125,7 +131,50 @@ func TestDBCopy(t *testing.T) {
 		h.number()
 	})
 	h.refused(h.run("db", "copy", "--from", lite, "--to", lite), 1)
+	h.refused(h.run("db", "copy", "--from", "@"+h.dir+"/none", "--to", other), 1, "--from", "no such file")
 	h.refused(h.run("db", "copy", "--from", lite), 2, "--to")
+}
+
+// TestDBCopy_Killed: after a SIGKILL between two batches the target is nobody's database, and the same
+// command goes on.
+func TestDBCopy_Killed(t *testing.T) {
+	h := newHouse(t)
+	h.shopWithInvoices(1)
+	h.sql(`INSERT INTO settings (name, value) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT 'many ' || i, 'x' FROM n`)
+	file := filepath.Join(h.dir, "other.db")
+	args := []string{"--json", "db", "copy", "--from", h.env[3][len("CHECKOUT_DATABASE_URL="):], "--to", "sqlite:" + file}
+	p := h.start(args...)
+	watch, err := sql.Open("sqlite", "file:"+file+"?mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watch.Close() }()
+	p.until("a batch is stored", func() bool {
+		var copied int64
+		return watch.QueryRowContext(t.Context(), `SELECT copied FROM checkout_copying WHERE name = 'settings'`).Scan(&copied) == nil && copied > 0
+	})
+	if err := errors.Join(p.cmd.Process.Kill(), watch.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err == nil {
+		t.Fatal("it had ended before it was killed")
+	}
+	h.env = append(h.env, "CHECKOUT_DATABASE_URL=sqlite:"+file)
+	for _, command := range [][]string{{"serve"}, {"migrate"}, {"merchant", "create", "--name", "a", "--slug", "ab"}} {
+		h.refused(h.run(command...), 1, "has not ended")
+	}
+	var done struct {
+		Rows, Chains int64
+		Before       int64 `json:"rows_before"`
+		Tables       map[string]int64
+	}
+	h.must(&done, args...)
+	if done.Before < 5000 || done.Before >= done.Rows || done.Tables["settings"] < 60000 || done.Chains != 1 {
+		t.Errorf("%+v", done)
+	}
+	if first, next := "1001", h.number(); next != "1002" {
+		t.Errorf("after number %s comes %s", first, next)
+	}
 }
 
 // sql changes the database behind the program's back.

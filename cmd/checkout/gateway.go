@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"dargah/internal/app"
@@ -31,14 +30,10 @@ func (c *gatewaySetCmd) Run(s *shell) error {
 		if _, twice := values[key]; twice {
 			return &usageError{fmt.Sprintf("%s is given twice", key)}
 		}
-		if file, ok := strings.CutPrefix(value, "@"); ok {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				return fmt.Errorf("read %s from its file: %w", key, err)
-			}
-			value = strings.TrimSpace(string(raw))
+		var err error
+		if values[key], err = orFile(key, value); err != nil {
+			return err
 		}
-		values[key] = value
 	}
 	return s.withOffice(func(o *app.Office) error {
 		saved, err := o.SetGateway(s.ctx, c.Merchant, c.Gateway, !c.Test, values)

@@ -52,15 +52,22 @@ func (b *Backup) look(ctx context.Context, cfg Config) func(*db.DB) error {
 		if b.KeySeen, err = opens(ctx, archive, cfg); err != nil {
 			return err
 		}
-		return archive.View(ctx, func(tx *db.Tx) error {
-			b.Chains, b.Events = 0, 0
-			return tx.EachChain(func(c *db.Chain) error {
-				b.Chains++
-				b.Events += int64(len(c.Events))
-				return proves(c)
-			})
-		})
+		b.Chains, b.Events, err = chains(ctx, archive)
+		return err
 	}
+}
+
+// chains counts the histories that prove themselves; one that does not is an error.
+func chains(ctx context.Context, store *db.DB) (histories, events int64, err error) {
+	err = store.View(ctx, func(tx *db.Tx) error {
+		histories, events = 0, 0
+		return tx.EachChain(func(c *db.Chain) error {
+			histories++
+			events += int64(len(c.Events))
+			return proves(c)
+		})
+	})
+	return histories, events, err
 }
 
 // proves holds an invoice's events against the head that its row holds.
@@ -141,12 +148,19 @@ type Copied struct {
 	Tables map[string]int64 `json:"tables"`
 	Rial   map[string]int64 `json:"rial"`
 	Rows   int64            `json:"rows"`
+	Before int64            `json:"rows_before"` // that an earlier run, which ended on its way, had brought
+	Chains int64            `json:"chains"`      // histories that prove themselves in the copy
+	Events int64            `json:"events"`
 	// Served says that a server held the source meanwhile.
 	Served bool `json:"source_served"`
 }
 
-// CopyDatabase copies a whole database into an empty one, of whichever engine.
-func CopyDatabase(ctx context.Context, from, to string) (Copied, error) {
-	c, err := db.Copy(ctx, from, to)
-	return Copied{Tables: c.Rows, Rial: c.Rial, Rows: c.Total(), Served: c.Served}, err
+// CopyDatabase copies a whole database into an empty one, of whichever engine, or goes on with such a copy.
+func CopyDatabase(ctx context.Context, from, to string) (out Copied, err error) {
+	c, err := db.Copy(ctx, from, to, func(copied *db.DB) (err error) {
+		out.Chains, out.Events, err = chains(ctx, copied)
+		return err
+	})
+	out.Tables, out.Rial, out.Rows, out.Before, out.Served = c.Rows, c.Rial, c.Total(), c.Before, c.Served
+	return out, err
 }

@@ -52,7 +52,7 @@ func TestCopy_EveryTableArrives(t *testing.T) {
 			t.Fatalf("%s has %d rows before anything began", name, len(first[name]))
 		}
 	}
-	done, err := db.Copy(ctx, lite, postgres)
+	done, err := db.Copy(ctx, lite, postgres, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +62,12 @@ func TestCopy_EveryTableArrives(t *testing.T) {
 	same(t, "SQLite to PostgreSQL", first, whole(t, postgres))
 
 	back := "sqlite:" + filepath.Join(t.TempDir(), "back.db")
-	if _, err := db.Copy(ctx, postgres, back); err != nil {
+	if _, err := db.Copy(ctx, postgres, back, nil); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "PostgreSQL to SQLite", first, whole(t, back))
 	for _, to := range []string{back, postgres} {
-		if _, err := db.Copy(ctx, lite, to); !errors.Is(err, db.ErrHasData) {
+		if _, err := db.Copy(ctx, lite, to, nil); !errors.Is(err, db.ErrHasData) {
 			t.Errorf("copied over data: %v", err)
 		}
 	}

@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +36,15 @@ func (c Contents) Total() (n int64) {
 		n += rows
 	}
 	return n
+}
+
+// mark is the same for two databases that hold the same.
+func (c Contents) mark() string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(c.Rows)) {
+		fmt.Fprintln(sum, name, c.Rows[name], c.digest[name])
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Differs says where two databases are not the same.
@@ -134,7 +145,11 @@ type passing struct {
 }
 
 func (e *end) pass(ctx context.Context, t table) (*passing, error) {
-	rows, err := e.conn.QueryContext(ctx, `SELECT `+t.list()+` FROM `+quoted(t.name))
+	return e.passes(ctx, t, `SELECT `+t.list()+` FROM `+quoted(t.name))
+}
+
+func (e *end) passes(ctx context.Context, t table, query string, args ...any) (*passing, error) {
+	rows, err := e.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of %s: %w", t.name, e, err)
 	}
@@ -208,19 +223,22 @@ func copyTable(ctx context.Context, from, to *end, t table, c *Contents) error {
 		return err
 	}
 	defer p.rows.Close()
-	if to.engine == PostgreSQL {
-		err = to.copyIn(ctx, t, p)
-	} else {
-		err = to.insert(ctx, t, p)
-	}
-	if err = errors.Join(err, p.Err()); err != nil {
+	if err := errors.Join(to.take(ctx, t, p), p.Err()); err != nil {
 		return err
 	}
 	c.put(t, p.tally)
 	return nil
 }
 
-func (e *end) insert(ctx context.Context, t table, p *passing) error {
+// take writes rows that pass.
+func (e *end) take(ctx context.Context, t table, p pgx.CopyFromSource) error {
+	if e.engine == PostgreSQL {
+		return e.copyIn(ctx, t, p)
+	}
+	return e.insert(ctx, t, p)
+}
+
+func (e *end) insert(ctx context.Context, t table, p pgx.CopyFromSource) error {
 	text := `INSERT INTO ` + quoted(t.name) + ` (` + t.list() + `) VALUES ` + rowsOf(1, len(t.columns))
 	st, err := e.conn.PrepareContext(ctx, text)
 	if err != nil {
@@ -228,7 +246,11 @@ func (e *end) insert(ctx context.Context, t table, p *passing) error {
 	}
 	defer st.Close()
 	for p.Next() {
-		if _, err := st.ExecContext(ctx, p.row...); err != nil {
+		row, err := p.Values()
+		if err != nil {
+			return err
+		}
+		if _, err := st.ExecContext(ctx, row...); err != nil {
 			return err
 		}
 	}
@@ -236,7 +258,7 @@ func (e *end) insert(ctx context.Context, t table, p *passing) error {
 }
 
 // copyIn is PostgreSQL's COPY.
-func (e *end) copyIn(ctx context.Context, t table, p *passing) error {
+func (e *end) copyIn(ctx context.Context, t table, p pgx.CopyFromSource) error {
 	return e.conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
 		if !ok {

@@ -138,6 +138,12 @@ func Migrations() (list []Migration) {
 	return list
 }
 
+// CopyWatched is Copy in batches of so many rows. at hears of each batch, before and after its commit, and
+// may end it there.
+func CopyWatched(ctx context.Context, fromURL, toURL string, batch int, at func(string) error) (Transferred, error) {
+	return transfer{batch, at}.run(ctx, fromURL, toURL, nil)
+}
+
 // CopyUpTo is Copy between two databases of an older version; the target is made.
 func CopyUpTo(ctx context.Context, fromURL, toURL string, version int64) error {
 	var ends [2]*end

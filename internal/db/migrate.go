@@ -33,6 +33,7 @@ var (
 	ErrSchemaOld   = errors.New("the database's schema is older than this program: run `checkout migrate`")
 	ErrSchemaNewer = errors.New("the database's schema is newer than this program: install the program that wrote it")
 	ErrForeign     = errors.New("the database holds tables of another program")
+	ErrCopying     = errors.New("the database is being filled by `checkout db copy`, which has not ended: run the same copy again")
 	ErrGone        = errors.New("the database is missing or empty, although one was made here: put it back")
 )
 
@@ -51,6 +52,8 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 
 func compareSchema(current, want int64) error {
 	switch {
+	case current == copying:
+		return ErrCopying
 	case current < want:
 		return &SchemaError{Current: current, Want: want, Err: ErrSchemaOld}
 	case current > want:

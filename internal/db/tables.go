@@ -67,13 +67,16 @@ type table struct {
 	name    string
 	columns []string
 	parents []string // the tables that its rows point to
+	key     []string // the columns of its primary key
 }
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-func (t table) list() string {
-	names := make([]string, len(t.columns))
-	for i, c := range t.columns {
+func (t table) list() string { return quotedList(t.columns) }
+
+func quotedList(columns []string) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = quoted(c)
 	}
 	return strings.Join(names, ", ")
@@ -81,15 +84,18 @@ func (t table) list() string {
 
 // What the two engines call the same thing. $1 is the table's name.
 var (
-	liteSchema = [3]string{
+	liteSchema = [4]string{
 		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`,
 		`SELECT name FROM pragma_table_info($1) ORDER BY cid`,
 		`SELECT DISTINCT "table" FROM pragma_foreign_key_list($1)`,
+		`SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`,
 	}
-	pgSchema = [3]string{
+	pgSchema = [4]string{
 		`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = ` + pgHere + ` ORDER BY relname`,
 		`SELECT attname FROM pg_attribute WHERE attrelid = ` + pgTable + ` AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`,
 		`SELECT DISTINCT p.relname FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid WHERE k.contype = 'f' AND k.conrelid = ` + pgTable,
+		`SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indisprimary AND i.indrelid = ` + pgTable + `
+ORDER BY array_position(CAST(i.indkey AS smallint[]), a.attnum)`,
 	}
 )
 
@@ -110,7 +116,7 @@ func (e *end) tables(ctx context.Context) ([]table, error) {
 	}
 	var list []table
 	for _, name := range names {
-		if name == gooseTable {
+		if name == gooseTable || name == marksTable {
 			continue
 		}
 		t := table{name: name}
@@ -118,6 +124,9 @@ func (e *end) tables(ctx context.Context) ([]table, error) {
 			return nil, err
 		}
 		if t.parents, err = e.names(ctx, schema[2], name); err != nil {
+			return nil, err
+		}
+		if t.key, err = e.names(ctx, schema[3], name); err != nil {
 			return nil, err
 		}
 		list = append(list, t)
