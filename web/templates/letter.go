@@ -96,6 +96,15 @@ func (v Letter) toneInk() string {
 
 func (v Letter) sign() string { return letterTones[v.Tone].sign }
 
+// maskParts is where a card's mask may break on the narrowest phone: before the last four digits, and never
+// among them. tail is "" when the value is no mask.
+func maskParts(value string) (head, tail string) {
+	if at := strings.LastIndexByte(value, '*'); at > 0 && len(value)-at == 5 {
+		return value[:at+1], value[at+1:]
+	}
+	return value, ""
+}
+
 // leadGap is what stands between the first sentences and what follows them.
 func (v Letter) leadGap() string {
 	if v.Amount != "" {

@@ -35,12 +35,16 @@ func (w *world) written(most int) (list []checkout.Letter, waiting int) {
 			return err
 		}
 		list, waiting = nil, 0
-		for before := ""; len(list) < most; {
-			page, err := tx.Letters(db.LetterQuery{MerchantID: shop.ID, Live: true, BeforeID: before, Limit: 500})
-			if err != nil || len(page) == 0 {
+		for q := (db.LetterQuery{MerchantID: shop.ID, Live: true, Limit: 500}); len(list) < most; {
+			page, err := tx.Letters(q)
+			if err != nil {
 				return err
 			}
-			list, before = append(list, page...), page[len(page)-1].ID
+			if len(page) == 0 {
+				break
+			}
+			list = append(list, page...)
+			q.BeforeAt, q.BeforeID = page[len(page)-1].CreatedAt, page[len(page)-1].ID
 		}
 		for i := range list {
 			if list[i].Status == checkout.LetterQueued {
@@ -59,10 +63,13 @@ func (w *world) untilWritten(n int) {
 	w.Helper()
 	var list []checkout.Letter
 	w.server.until("all letters sent", func() bool {
+		if len(w.mail.Taken()) < n {
+			return false // and the books are not asked: that they are takes time from who writes them
+		}
 		waiting := 0
 		list, waiting = w.written(n)
 		return len(list) >= n && waiting == 0
-	}, func() string { return fmt.Sprintf("%d letters of %d: %+v", len(list), n, list) })
+	}, func() string { return fmt.Sprintf("%d letters of %d: %+v", len(list), n, list[max(0, len(list)-9):]) })
 	want := map[string]string{} // Message-ID to reader
 	for i := range list {
 		if list[i].Status != checkout.LetterSent {
