@@ -10,8 +10,10 @@ import (
 type Desk struct {
 	Sheet
 	Shop string // the merchant's name, "" before one is chosen
-	Test bool
-	Here string // the name of the section that the page belongs to
+	// ShopLogo is the shop's picture in the side bar, in place of its letter.
+	ShopLogo Picture
+	Test     bool
+	Here     string // the name of the section that the page belongs to
 	// Attention counts what waits for a person, in figures, "" for nothing.
 	Attention string
 	User      string

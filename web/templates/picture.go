@@ -11,6 +11,9 @@ type Picture struct {
 // logoHeight is how high a shop's picture stands, and three times as wide at most.
 const logoHeight = 44
 
+// sideLogoHeight is how high it stands in the side bar of the admin.
+const sideLogoHeight = 36
+
 // fit is the picture's size within a height and three times that width, so that the page does not jump
 // when it comes.
 func (p Picture) fit(height int) (string, string) {

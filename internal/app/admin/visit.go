@@ -224,7 +224,7 @@ func (a *Admin) locale(c echo.Context) i18n.Locale {
 // desk fills the frame of a page.
 func (v *visit) desk(title, here, self string) templates.Desk {
 	d := templates.Desk{
-		Sheet: templates.Sheet{L: v.l, Title: title, Switch: self}, Shop: v.shop.Name, Test: !v.scope.Live, Here: here,
+		Sheet: templates.Sheet{L: v.l, Title: title, Switch: self}, Shop: v.shop.Name, ShopLogo: logoOf(v.shop.Logo), Test: !v.scope.Live, Here: here,
 		User: v.who.User.Email, Sections: v.sections(), Shortcuts: v.shortcuts(),
 	}
 	if v.shop.Name != "" {

@@ -80,6 +80,12 @@ func TestLogo_Uploads(t *testing.T) {
 		if a.status != http.StatusOK || a.header.Get("Content-Type") != "image/png" || a.header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(a.header.Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %d %v", first, a.status, a.header)
 		}
+		// In the admin it stands at the top of the side bar, with words, and only where there is one: a phone
+		// shows none, and must not load what it does not show.
+		side := regexp.MustCompile(`<p class="brand"><img class="logo" loading="lazy" src="` + regexp.QuoteMeta(first) + `" width="\d+" height="36" alt="[^"]+">`)
+		if page := p.open("/admin/invoices"); !side.MatchString(page.body) || strings.Contains(page.body, `class="mark"`) {
+			t.Error("the side bar does not show the picture, or a letter beside it")
+		}
 		size, err := png.DecodeConfig(strings.NewReader(a.body))
 		if err != nil || size.Width != logo.MaxHeight || len(a.body) > logo.MaxBytes || strings.Contains(a.body, "script") || strings.Contains(a.body, "PK\x03\x04") {
 			t.Errorf("%d bytes of %v: %v", len(a.body), size, err)
@@ -101,7 +107,7 @@ func TestLogo_Uploads(t *testing.T) {
 				t.Errorf("remove: %d", a.status)
 			}
 		}
-		if shown() != "" {
+		if shown() != "" || strings.Contains(p.open("/admin/invoices").body, "/logo/") {
 			t.Error("the picture is still there")
 		}
 		if audit := p.open("/admin/settings/audit").body; strings.Count(audit, "132×132") < 3 || strings.Contains(audit, "<script>alert") {
