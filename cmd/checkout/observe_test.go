@@ -44,6 +44,9 @@ func TestObserve_MetricsAlertsAndNoSecrets(t *testing.T) {
 		"secret key": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "smtp password": "canary-smtp", "token": "canary-ghesta",
 		"alert key": "canary-alert", "provider token": "canary-provider", "payer": "canary-payer", "mobile": "09120000000",
 	}
+	traces := newCollector(t)
+	h.env = append(h.env, traces.env()...)
+	canaries["collector's key"] = "canary otlp"
 	at := freeAddr(t)
 	files := map[string]string{"CHECKOUT_SMTP_URL": "smtp://user:canary-smtp@127.0.0.1:1", "CHECKOUT_ALERT_URL": listener.URL + "/?key=canary-alert"}
 	for name, value := range files {
@@ -126,8 +129,11 @@ func TestObserve_MetricsAlertsAndNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.stop()
+	if len(traces.all()) < 5 {
+		t.Errorf("only %d spans", len(traces.all()))
+	}
 	for what, canary := range canaries {
-		for where, text := range map[string]string{"log": p.errs.String(), "metrics": metrics, "pages": strings.ReplaceAll(pages.String(), live.PaymentURL, ""), "processes": string(processes)} {
+		for where, text := range map[string]string{"log": p.errs.String(), "metrics": metrics, "pages": strings.ReplaceAll(pages.String(), live.PaymentURL, ""), "processes": string(processes), "traces": traces.raw.String()} {
 			if strings.Contains(text, canary) {
 				t.Errorf("the %s is in the %s", what, where)
 			}

@@ -25,6 +25,7 @@ import (
 	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
 	"dargah/internal/app/settlement"
+	"dargah/internal/app/tracing"
 	"dargah/internal/app/webhooks"
 	"dargah/internal/app/worker"
 	"dargah/internal/db"
@@ -78,7 +79,9 @@ type Options struct {
 	Hooks http.RoundTripper
 	// Metrics count the calls to gateways; nil counts nothing.
 	Metrics *metrics.Metrics
-	Log     *slog.Logger
+	// Trace hears how payments go; nil hears nothing.
+	Trace *tracing.Tracer
+	Log   *slog.Logger
 }
 
 // App is a whole house, ready to serve.
@@ -148,7 +151,7 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 	a.Access.BaseURL = cfg.BaseURL
 	a.Engine = openEngine(cfg, o, store, box, sim, a.worker)
 	a.Webhooks = openHooks(cfg, o, store, box, a.worker)
-	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: a.Engine.RunVerify, Endless: true, Settles: true})
+	a.worker.Register(worker.Kind{Name: payments.JobVerify, Concurrency: verifiers, Handle: traced(o.Trace, a.Engine.RunVerify), Endless: true, Settles: true})
 	if err := openMail(a, cfg, o, box); err != nil {
 		return nil, err
 	}
@@ -194,7 +197,7 @@ func openSimulator(ctx context.Context, baseURL string, store *db.DB, now func()
 func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*server.Server, error) {
 	srv, err := server.New(server.Options{
 		BaseURL: cfg.BaseURL, TrustedProxies: cfg.TrustedProxies, Ready: a.db.Ping, Log: o.Log, Now: o.Now,
-		LoopbackForms: a.loopback.Load,
+		LoopbackForms: a.loopback.Load, Trace: o.Trace,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)

@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		"internal/app/access", "internal/app/server", "internal/db", "web/templates", "web/static",
 		"internal/app/mail", "internal/app/metrics", "internal/app/evidence", "internal/app/settlement",
 		"internal/app/wire", "internal/gateways", "internal/gateways/gardeshpay", "internal/gateways/ghesta",
-		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash",
+		"internal/gateways/simulator", "internal/app/auth", "internal/app/seal", "internal/app/crash", "internal/app/tracing",
 	},
 
 	"internal/app/pages": {"internal/app/payments", "internal/app/server", "web/templates", "web/static", "internal/gateways", "internal/app/crash"},
@@ -31,14 +31,15 @@ var rooms = map[string][]string{
 
 	"internal/app/admin": {"internal/app/evidence", "internal/app/settlement", "internal/app/payments", "internal/app/access", "internal/app/webhooks", "internal/app/mail", "internal/app/server", "internal/app/sheet", "internal/app/logo", "internal/app/auth", "internal/db", "internal/gateways", "web/templates", "web/static"},
 
-	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"},
+	"internal/app/payments":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash", "internal/app/tracing"},
 	"internal/app/worker":        {"internal/db", "internal/app/crash"},
-	"internal/app/webhooks":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash"}, // of gateways only the Redactor
-	"internal/app/mail":          {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash"},
+	"internal/app/webhooks":      {"internal/db", "internal/app/wire", "internal/app/seal", "internal/gateways", "internal/app/crash", "internal/app/tracing"}, // of gateways only the Redactor
+	"internal/app/mail":          {"internal/db", "web/templates", "web/static", "internal/app/seal", "internal/app/crash", "internal/app/tracing"},
 	"internal/app/mail/mailtest": {},
 	"internal/app/access":        {"internal/db", "internal/app/auth", "internal/app/seal", "internal/app/logo"},
 	"internal/app/metrics":       {"internal/gateways"},
-	"internal/app/server":        {"web/templates", "web/static"},
+	"internal/app/server":        {"web/templates", "web/static", "internal/app/tracing"},
+	"internal/app/tracing":       {},
 
 	"internal/db":             {"internal/app/crash"},
 	"internal/db/dbtest":      {"internal/db", "internal/app/checkout"},

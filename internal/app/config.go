@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -43,12 +44,11 @@ type Config struct {
 	BackupKeep      int
 	BackupRecipient age.Recipient // nil: not encrypted
 	OTLPEndpoint    string
+	OTLPHeaders     http.Header
+	OTLPService     string
 
 	// readKeys reads the secret keys again. Nil when they stand in the environment, which never changes.
 	readKeys func() ([]string, error)
-
-	// Warnings say which given variables this version does not act on yet: for the log.
-	Warnings []string
 }
 
 // ConfigError names the variable that is wrong, and what was expected. It never holds the value
@@ -90,11 +90,6 @@ func Load(getenv func(string) string) (Config, error) {
 	}
 	if err := c.checkMail(); err != nil {
 		return Config{}, err
-	}
-	for _, v := range Variables() {
-		if given, _ := v.read(getenv); v.later != "" && given != "" {
-			c.Warnings = append(c.Warnings, v.Name+" is given, but this version "+v.later)
-		}
 	}
 	return c, nil
 }

@@ -30,7 +30,7 @@ func TestLoad_Defaults(t *testing.T) {
 		c.AttemptTTL != 30*time.Minute || c.LogLevel != slog.LevelInfo || c.LogFormat != "json" {
 		t.Errorf("defaults: %+v", c)
 	}
-	if c.BaseURL != "" || c.SecretKeys != nil || c.TrustedProxies != nil || len(c.Warnings) != 0 {
+	if c.BaseURL != "" || c.SecretKeys != nil || c.TrustedProxies != nil {
 		t.Errorf("what has no default is set: %+v", c)
 	}
 	if c.NeedBaseURL() == nil || c.NeedSecretKey() == nil {
@@ -86,6 +86,8 @@ func TestLoad_SecretsAreNeverRepeated(t *testing.T) {
 		"CHECKOUT_SECRET_KEY":   "canary-not-base64",
 		"CHECKOUT_DATABASE_URL": "mysql://root:canary@db/pay",
 		"CHECKOUT_SMTP_URL":     "http://user:canary@mail",
+
+		"OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary%zz",
 	} {
 		_, err := app.Load(env(name, value))
 		if err == nil || !strings.HasPrefix(err.Error(), name+": expected ") {
@@ -164,13 +166,9 @@ func TestLoad_WhatIsNotBuiltYet(t *testing.T) {
 	if err != nil || c.Addr != ":443" || c.HTTPAddr != ":80" {
 		t.Errorf("with domains: %q, %q: %v", c.Addr, c.HTTPAddr, err)
 	}
-	for name, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
-	} {
-		c, err := app.Load(env(name, value))
-		if err != nil || len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], name+" ") {
-			t.Errorf("%s: %v, warnings %q", name, err, c.Warnings)
-		}
+	c, err = app.Load(env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20abc, x-tenant=1"))
+	if err != nil || c.OTLPHeaders.Get("Authorization") != "Bearer abc" || c.OTLPHeaders.Get("X-Tenant") != "1" || c.OTLPService != "checkout" {
+		t.Errorf("traces: %v %q: %v", c.OTLPHeaders, c.OTLPService, err)
 	}
 }
 

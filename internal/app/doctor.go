@@ -104,9 +104,6 @@ func (d *doctor) configuration() bool {
 		return false
 	}
 	d.cfg = cfg
-	for _, w := range cfg.Warnings {
-		d.find("configuration", "", FindingWarn, "doctor.configuration.warning", "warning", w)
-	}
 	d.find("configuration", "", FindingOK, "doctor.configuration.ok")
 	return true
 }

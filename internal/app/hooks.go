@@ -19,7 +19,7 @@ func openHooks(cfg Config, o Options, store *db.DB, box *seal.Box, w *worker.Wor
 	h := webhooks.New(webhooks.Options{
 		DB: store, Box: box, Allow: cfg.WebhookAllow, Transport: o.Hooks, Now: o.Now, Random: rand.Reader, Log: o.Log,
 	})
-	w.Register(worker.Kind{Name: webhooks.Kind, Concurrency: webhooks.Places, Handle: h.Deliver, Source: h})
+	w.Register(worker.Kind{Name: webhooks.Kind, Concurrency: webhooks.Places, Handle: traced(o.Trace, h.Deliver), Source: h})
 	w.Every("forget webhooks", pruneEvery, h.Prune)
 	return h
 }

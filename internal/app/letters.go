@@ -25,7 +25,7 @@ func openMail(a *App, cfg Config, o Options, box *seal.Box) error {
 	a.Mail = room
 	if room.Sends() {
 		// Endless: how often a letter is tried is the room's to decide; what fails here is the store.
-		a.worker.Register(worker.Kind{Name: checkout.JobLetter, Concurrency: mail.LettersAtOnce, Handle: room.RunLetter, Endless: true})
+		a.worker.Register(worker.Kind{Name: checkout.JobLetter, Concurrency: mail.LettersAtOnce, Handle: traced(o.Trace, room.RunLetter), Endless: true})
 	}
 	a.worker.Every("letters", pruneEvery, room.Prune)
 	return nil

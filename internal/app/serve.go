@@ -26,14 +26,13 @@ type ServeOptions struct {
 // Serve is the production server, until ctx ends.
 func Serve(ctx context.Context, cfg Config, o ServeOptions) error {
 	log := newLog(o.LogTo, cfg)
-	for _, warning := range cfg.Warnings {
-		log.Warn(warning)
-	}
 	var count *metrics.Metrics
 	if cfg.MetricsAddr != "" {
 		count = metrics.New()
 	}
-	a, err := Open(ctx, cfg, Options{NoMigrate: o.NoMigrate, Log: log, Metrics: count})
+	trace, traces := openTraces(ctx, cfg, log)
+	defer traces() // behind the drain, whose spans it sends too
+	a, err := Open(ctx, cfg, Options{NoMigrate: o.NoMigrate, Log: log, Metrics: count, Trace: trace})
 	if err != nil {
 		return err
 	}

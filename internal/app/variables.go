@@ -24,8 +24,7 @@ type Variable struct {
 	Text    string
 	Secret  bool // it may be given by a file, as NAME_FILE, and is never repeated in an error
 
-	set   func(c *Config, value string) error // the error says what was expected
-	later string                              // "": acted on; otherwise what this version does not do
+	set func(c *Config, value string) error // the error says what was expected
 }
 
 // Variables returns the table of CONTRACT §3, in its order.
@@ -57,7 +56,9 @@ func Variables() []Variable {
 		{Name: "CHECKOUT_LOG_LEVEL", Default: "info", Text: "debug, info, warn or error", set: setLogLevel},
 		{Name: "CHECKOUT_LOG_FORMAT", Default: "json", Text: "json or text", set: setLogFormat},
 		{Name: "CHECKOUT_WEBHOOK_ALLOW", Absent: "none", Text: "CIDRs, separated by commas, allowed as webhook targets besides public addresses, by http as well", set: setPrefixes(func(c *Config) *[]netip.Prefix { return &c.WebhookAllow })},
-		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Absent: "off", Text: "OpenTelemetry collector; this version exports no traces yet", set: setHTTPURL(func(c *Config) *string { return &c.OTLPEndpoint }), later: "exports no traces yet"},
+		{Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Absent: "off", Text: "OpenTelemetry collector that is sent traces, by OTLP over HTTP (http/protobuf), such as http://127.0.0.1:4318", set: setHTTPURL(func(c *Config) *string { return &c.OTLPEndpoint })},
+		{Name: "OTEL_EXPORTER_OTLP_HEADERS", Absent: "none", Secret: true, Text: "name=value pairs, separated by commas, that it is sent with them", set: setOTLPHeaders},
+		{Name: "OTEL_SERVICE_NAME", Default: "checkout", Text: "what the program is called there", set: func(c *Config, value string) error { c.OTLPService = value; return nil }},
 	}
 }
 

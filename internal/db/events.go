@@ -98,6 +98,12 @@ func EventID(invoiceID string, sequence int64) string {
 	return checkout.PrefixEvent + strings.TrimPrefix(invoiceID, checkout.PrefixInvoice) + strconv.FormatInt(sequence, 10)
 }
 
+// InvoiceOfEvent is the invoice that an event's id speaks of.
+func InvoiceOfEvent(eventID string) string {
+	id := strings.TrimPrefix(eventID, checkout.PrefixEvent)
+	return checkout.PrefixInvoice + id[:min(len(id), checkout.IDDigits)]
+}
+
 // Chain is an invoice's events, oldest first, and the head that its row holds.
 type Chain struct {
 	InvoiceID string

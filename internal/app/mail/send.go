@@ -45,7 +45,7 @@ func (r *Room) RunLetter(ctx context.Context, job checkout.Job) error {
 	case to.wait.After(now):
 		l.NextAt = to.wait
 	default:
-		r.try(ctx, l, to, now)
+		r.trace(ctx, l, func(ctx context.Context) { r.try(ctx, l, to, now) })
 	}
 	return r.record(ctx, l, job)
 }

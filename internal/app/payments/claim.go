@@ -9,6 +9,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
+	"dargah/internal/app/tracing"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -25,8 +26,10 @@ type claimed struct {
 
 // entry is a claim in the books.
 type entry struct {
-	home string  // the token of the payment link
-	seat *asking // what is to be asked now, nil for nothing
+	home string // the token of the payment link
+	// invoiceID is for traces.
+	invoiceID string
+	seat      *asking // what is to be asked now, nil for nothing
 }
 
 // takeIn stores a claim and asks about it, beside the request: the browser may leave, and a store
@@ -41,11 +44,16 @@ func (e *Engine) takeIn(ctx context.Context, c claimed) (string, error) {
 		err  error
 	}
 	stored, heard := make(chan word, 1), make(chan struct{})
+	request := ctx
 	begun := e.Spawn(func(ctx context.Context) {
+		ctx, span := tracing.Start(tracing.Carry(ctx, request), "callback", tracing.Internal)
+		span.Set("gateway", c.gateway)
+		defer span.End()
 		hear := sync.OnceFunc(func() { close(heard) })
 		defer hear()
 		in, err := e.queues.file(c.token, wordOf(c.claim), func() (entry, error) { return e.storePersistently(ctx, c) })
 		crash.At("callback.stored")
+		span.Fail(err != nil)
 		stored <- word{in.home, err}
 		seat := in.seat
 		if err != nil || seat == nil {
@@ -119,6 +127,7 @@ func (e *Engine) storePersistently(ctx context.Context, c claimed) (entry, error
 // store is phase C, and D when the seat is free: the claim, and the intent to verify it.
 func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
 	var in entry
+	var happened []checkout.Event
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
 		in = entry{}
 		inv, err := tx.LockInvoiceByCallback(c.gateway, c.token)
@@ -134,9 +143,14 @@ func (e *Engine) store(ctx context.Context, c claimed) (entry, error) {
 		if in.seat, err = e.take(s, a, c.claim); err != nil {
 			return err
 		}
-		in.home = inv.Token
+		in.home, in.invoiceID = inv.Token, inv.ID
+		happened = s.events
 		return s.save()
 	})
+	if err == nil {
+		tracing.Of(ctx, in.invoiceID)
+		trace(ctx, happened)
+	}
 	return in, err
 }
 

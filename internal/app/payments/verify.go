@@ -5,11 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
+	"dargah/internal/app/tracing"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -32,6 +34,8 @@ func (e *Engine) RunVerify(ctx context.Context, job checkout.Job) error {
 		})
 	}
 	defer e.flying.Delete(job.Key)
+	ctx, span := tracing.Start(ctx, "verify again", tracing.Consumer)
+	defer span.End()
 	seat, err := e.resume(ctx, job)
 	if err != nil || seat == nil {
 		return err
@@ -64,7 +68,15 @@ func (e *Engine) round(ctx context.Context, seat *asking) (*asking, error) {
 	stop := e.keepLease(ctx, seat)
 	defer stop()
 	crash.At("verify.before-ask")
-	answer := e.ask(ctx, seat)
+	tracing.Of(ctx, seat.attempt.InvoiceID)
+	asking, span := tracing.Start(ctx, "verify", tracing.Client)
+	answer := e.ask(asking, seat)
+	span.Set("gateway", seat.attempt.Gateway)
+	span.Set("attempt.id", seat.attempt.ID)
+	span.Set("outcome", answer.Outcome.String())
+	span.SetInt("http.response.status_code", int64(answer.Status))
+	span.Fail(answer.Outcome == gateways.Unknown)
+	span.End()
 	crash.At("verify.heard")
 	return e.settlePersistently(ctx, seat, answer)
 }
@@ -122,8 +134,11 @@ func (e *Engine) settlePersistently(ctx context.Context, seat *asking, answer ga
 // heard late is a success.
 func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answer) (*asking, error) {
 	var again *asking
+	var happened []checkout.Event
+	ctx, span := tracing.Start(ctx, "settle", tracing.Internal)
+	defer span.End()
 	err := e.DB.Update(ctx, func(tx *db.Tx) error {
-		again = nil
+		again, happened = nil, nil
 		s, err := e.begin(tx, seat.attempt.InvoiceID, checkout.Actor{Kind: "gateway"})
 		if err != nil {
 			return err
@@ -152,10 +167,23 @@ func (e *Engine) settle(ctx context.Context, seat *asking, answer gateways.Answe
 		if again, err = e.reschedule(s, a, r, next); err != nil {
 			return err
 		}
+		happened = s.events
 		return s.save()
 	})
+	if span.Fail(err != nil); err == nil {
+		trace(ctx, happened)
+	}
 	crash.At("verify.settled")
 	return again, err
+}
+
+// trace tells of events that are in the books now: what is sent because of them hangs under them.
+func trace(ctx context.Context, happened []checkout.Event) {
+	for i := range happened {
+		if e := &happened[i]; slices.Contains(webhookTypes, e.Type) {
+			tracing.Event(ctx, db.EventID(e.InvoiceID, e.Sequence), e.Type)
+		}
+	}
 }
 
 // answered records what was heard, before anything is made of it.

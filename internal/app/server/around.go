@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/tracing"
 )
 
 const headerRequestID = "X-Request-Id"
@@ -32,13 +34,44 @@ func (s *Server) around(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), requestIDKey{}, id)))
 		c.Response().Header().Set(headerRequestID, id)
 		s.headers.set(c.Response().Header(), s.options.LoopbackForms())
+		span := s.trace(c)
 		err := next(c)
 		if err != nil {
 			c.Error(err)
 		}
+		s.traced(c, span, id)
 		s.tell(c, id, time.Since(began))
 		return nil
 	}
+}
+
+// trace begins the span of a request. Nothing is believed of a trace that a stranger says he has.
+func (s *Server) trace(c echo.Context) *tracing.Span {
+	if s.options.Trace == nil {
+		return nil
+	}
+	ctx, span := tracing.Start(s.options.Trace.With(c.Request().Context()), "", tracing.Server)
+	c.SetRequest(c.Request().WithContext(ctx))
+	return span
+}
+
+// traced ends it, under the route's pattern: the path holds a token.
+func (s *Server) traced(c echo.Context, span *tracing.Span, id string) {
+	route := c.Path()
+	if span == nil || route == "/healthz" || route == "/readyz" || route == "/static/*" {
+		return // no span that ended, so nobody hears of it
+	}
+	if !s.routes()[route] {
+		route = ""
+	}
+	method, status := c.Request().Method, c.Response().Status
+	span.Name(strings.TrimSpace(method + " " + route))
+	span.Set("http.request.method", method)
+	span.Set("http.route", route)
+	span.SetInt("http.response.status_code", int64(status))
+	span.Set("request.id", id)
+	span.Fail(status >= http.StatusInternalServerError)
+	span.End()
 }
 
 // tell writes the line of log.

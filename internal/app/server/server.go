@@ -21,6 +21,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/net/netutil"
 
+	"dargah/internal/app/tracing"
 	"dargah/web/static"
 )
 
@@ -47,8 +48,10 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Observe hears of every request, for metrics. May be nil.
 	Observe func(method, route string, status int, took time.Duration)
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Trace sees every request but those for health and files. May be nil.
+	Trace *tracing.Tracer
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // Server is the kit. Routes are hung on Echo before Serve is called.

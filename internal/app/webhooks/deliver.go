@@ -11,6 +11,7 @@ import (
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/crash"
+	"dargah/internal/app/tracing"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
@@ -33,12 +34,28 @@ func (h *Hooks) Deliver(ctx context.Context, job checkout.Job) error {
 	if err != nil || p == nil {
 		return err
 	}
+	ctx, span := tracing.After(ctx, "webhook", db.InvoiceOfEvent(p.message.EventID), caused(&p.message))
+	defer span.End()
 	try, wait := h.try(ctx, p)
+	span.Set("delivery.id", p.id)
+	span.Set("endpoint.id", p.endpoint.ID)
+	span.Set("event.type", p.message.Type)
+	span.SetInt("http.response.status_code", int64(try.Status))
+	span.Fail(!success(try.Status))
 	if ctx.Err() != nil {
 		return nil // cut off by the drain: no fault of the receiver's; sent again after the next start
 	}
 	h.lanes.heard(endpointID, success(try.Status))
 	return h.record(ctx, p, try, wait)
+}
+
+// caused is the event under which a delivery stands in a trace: that of a payment. What people, programs or
+// the clock did has none.
+func caused(m *checkout.Message) string {
+	if m.Type == checkout.EventInvoicePaid || strings.HasPrefix(m.Type, "attempt.") {
+		return m.EventID
+	}
+	return ""
 }
 
 // open reads what is to be sent, to whom and with which secrets as of now. nil: it is not to be sent,
