@@ -106,6 +106,12 @@ func open(t testing.TB, env map[string]string) *house {
 
 func openOn(t testing.TB, database string, env map[string]string) *house {
 	t.Helper()
+	return openWith(t, database, env, app.Options{})
+}
+
+// openWith is openOn with options of its own.
+func openWith(t testing.TB, database string, env map[string]string, o app.Options) *house {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -121,9 +127,8 @@ func openOn(t testing.TB, database string, env map[string]string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app, err = app.Open(t.Context(), cfg, app.Options{
-		Now: h.clock.now, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	o.Now, o.Log = h.clock.now, slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h.app, err = app.Open(t.Context(), cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}
