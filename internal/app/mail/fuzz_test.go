@@ -20,6 +20,8 @@ func FuzzMessage(f *testing.F) {
 	f.Add("a@b.example\r\nBcc: c@d.example", "x\r\nBcc: c@d.example\r\n\r\nhello", "shop@example.ir\nCc: x@y", "\x00", "=?utf-8?q?=0d=0aBcc:_x?=", "\r\n.\r\nDATA", byte(1))
 	f.Add(`"x\r\nDATA"@b.example`, "a, b <c@d>", "<shop@example.ir>", "\u2028Bcc: x", "\u202egpj", strings.Repeat("ا", 400), byte(3))
 	f.Add("a@b.example", "\xff\xfe", "not an address", "", "", ".", byte(7))
+	// A word that no space divides: nothing folds it.
+	f.Add("a@b.example", strings.Repeat("3", 2000), "shop@example.ir", strings.Repeat("3", 2000), strings.Repeat("3", 2000), strings.Repeat("3", 2000), byte('R'))
 	r, err := mail.New(mail.Options{SMTP: "smtp://127.0.0.1", From: "Dargah <pay@example.ir>", BaseURL: "https://pay.example.ir", Now: func() time.Time { return now }})
 	if err != nil {
 		f.Fatal(err)

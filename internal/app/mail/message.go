@@ -8,6 +8,7 @@ import (
 	stdmail "net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -36,6 +37,7 @@ func render(ctx context.Context, v templates.Letter) (Rendered, error) {
 // known for what it is.
 func (r *Room) message(l *checkout.Letter, v templates.Letter, out Rendered, to links) ([]byte, error) {
 	name := display(v.Brand.Name)
+	out.Subject = short(out.Subject)
 	from := stdmail.Address{Name: name, Address: r.from.Address}
 	if l.MerchantID == "" && r.from.Name != "" {
 		from.Name = r.from.Name
@@ -101,9 +103,19 @@ func stops(m *gomail.Msg, stop *templates.Action) error {
 // RFC 2047 forbids it, and strict readers then see no address at all. Mail programs show the name and fold
 // the address away: a name that looks like an address itself would be taken for it.
 func display(name string) string {
-	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+	return short(strings.Join(strings.FieldsFunc(name, func(r rune) bool {
 		return unicode.IsSpace(r) || strings.ContainsRune("\\@＠﹫<>", r)
-	}), " ")
+	}), " "))
+}
+
+// short cuts what stands in a letter's head: a word that no space divides cannot be folded, and a line may
+// have 998 letters (RFC 5322, section 2.1.1). What the forms take is shorter.
+func short(s string) string {
+	const most = 300
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
 }
 
 // acts reports whether a text holds what could end a line of a letter's head, or turn its reading.
