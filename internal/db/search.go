@@ -140,3 +140,23 @@ func (q *InvoiceQuery) words(w *where) string {
 	}
 	return strings.Join(all, ` INTERSECT `)
 }
+
+// Referenced are the invoices of a shop with a bound reference, by their ids, each with the reference as
+// it came.
+func (tx *Tx) Referenced(merchantID string, live bool, canonical string) (map[string]string, error) {
+	rows, err := tx.query(`SELECT i.id, r.raw FROM attempt_references r JOIN attempts a ON a.id = r.attempt_id JOIN invoices i ON i.id = a.invoice_id
+WHERE r.canonical = $1 AND r.bound = 1 AND i.merchant_id = $2 AND i.live = $3 LIMIT 100`, canonical, merchantID, bit(live))
+	if err != nil {
+		return nil, fmt.Errorf("list invoices of a reference: %w", err)
+	}
+	defer rows.Close()
+	found := map[string]string{}
+	for rows.Next() {
+		var id, raw string
+		if err := rows.Scan(&id, &raw); err != nil {
+			return nil, fmt.Errorf("list invoices of a reference: %w", err)
+		}
+		found[id] = raw
+	}
+	return found, rows.Err()
+}

@@ -93,6 +93,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"ResealLinkKey": func(tx *db.Tx) error { return tx.ResealLinkKey("lnk_1", "x") },
 		"RevokeLinkKey": func(tx *db.Tx) error { _, err := tx.RevokeLinkKey(pottery, "lnk_1"); return err },
 		"ClaimLink":     func(tx *db.Tx) error { return one(tx.ClaimLink(pottery, true, "other", inv.ID)) },
+		"Referenced":    func(tx *db.Tx) error { return one(tx.Referenced(pottery, true, "1")) },
 		"LinkedInvoice": func(tx *db.Tx) error {
 			_, _, err := tx.LinkedInvoice(pottery, true, "A-1")
 			return err

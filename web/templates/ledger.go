@@ -46,6 +46,7 @@ type LedgerRow struct {
 	For, Aside             string
 	Method, Card, Ref      string
 	Time, Day, MachineTime string
+	Why, WhyValue          string // by what a search found it, when nothing above shows it
 }
 
 // BillForm is the form of a new or a changed invoice.

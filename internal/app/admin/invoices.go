@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/i18n"
 	"dargah/internal/app/money"
+	"dargah/internal/app/payments"
 	"dargah/internal/app/server"
 	"dargah/internal/db"
 	"dargah/web/templates"
@@ -52,8 +54,16 @@ func (a *Admin) list(c echo.Context, v *visit) error {
 	if err := a.ownTabs(c, v, f, &view); err != nil {
 		return err
 	}
+	tracked, err := a.tracked(ctx, v, f)
+	if err != nil {
+		return err
+	}
 	for i := range rows {
-		view.Rows = append(view.Rows, v.row(&rows[i], a.Now()))
+		r := v.row(&rows[i], a.Now())
+		if f.q != "" {
+			v.why(&r, &rows[i], payments.FoundBy(&rows[i], f.q, tracked[rows[i].ID]))
+		}
+		view.Rows = append(view.Rows, r)
 	}
 	if next != "" {
 		view.Older = f.with(listPath, "cursor", next)
@@ -69,6 +79,22 @@ func (a *Admin) list(c echo.Context, v *visit) error {
 		status = http.StatusUnprocessableEntity
 	}
 	return server.Render(c, status, templates.LedgerPage(view))
+}
+
+// tracked are the invoices that the search finds by a tracking number; one question for the whole page.
+func (a *Admin) tracked(ctx context.Context, v *visit, f filter) (map[string]string, error) {
+	if f.q == "" {
+		return nil, nil
+	}
+	return a.Engine.Referenced(ctx, v.scope, f.q)
+}
+
+// why says in a row by what the search found it, where the row does not show it.
+func (v *visit) why(r *templates.LedgerRow, inv *checkout.Invoice, by payments.Found) {
+	if by.Field == "" || by.Field == "reference" && r.Aside == inv.Reference {
+		return
+	}
+	r.Why, r.WhyValue = v.l.T("admin.fact."+by.Field)+": ", i18n.CleanText(by.Value)
 }
 
 // ledger is the list without its rows.

@@ -228,6 +228,20 @@ func TestT65_LinesOfTheLog(t *testing.T) {
 	}
 }
 
+// A search that finds several says by what, where the row does not show it; names and amounts do.
+func TestSearch_SaysWhy(t *testing.T) {
+	h, s := onOne(t)
+	p := h.person(s.slug, "viewer", false).signIn()
+	s.invoice(price)
+	s.invoice(2 * price)
+	for query, want := range map[string]int{"09121234567": 2, "0912": 2, url.QueryEscape("نگار"): 0} {
+		list := p.open("/admin/invoices?q=" + query)
+		if n := strings.Count(list.body, `موبایل: <bdi class="ltr">09121234567</bdi>`); n != want || strings.Count(list.body, `href="/admin/invoices/inv_`) < 2 {
+			t.Errorf("%s: %d rows say that the mobile was it, want %d", query, n, want)
+		}
+	}
+}
+
 // A person asks the gateway: while it is being verified by the stored job, and when a person must
 // decide by the same call, whose success counts once.
 func TestAskAgain(t *testing.T) {

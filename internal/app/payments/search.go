@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -85,6 +86,63 @@ func named(query string) *db.Named {
 	}
 	n.Amounts, n.Card = amounts(query), card(query)
 	return n
+}
+
+// Found is a field of an invoice by which a question finds it.
+type Found struct{ Field, Value string } // mobile, email, reference, id, tracking
+
+// FoundBy says by which field a question finds an invoice, where that is none of those that say it
+// themselves: its number, amount, name, card, the bank's reference. tracking is by which reference of
+// an attempt it finds it: see Referenced. The zero Found when the invoice shows why.
+func FoundBy(inv *checkout.Invoice, query, tracking string) Found {
+	n := named(query)
+	if n == nil || slices.Contains(n.Amounts, inv.Amount) {
+		return Found{}
+	}
+	var plain []string
+	if p := inv.Payment; p != nil {
+		plain = append(plain, i18n.FoldText(p.RefNumber))
+		if n.Card != "" && strings.HasSuffix(p.CardMask, n.Card) {
+			return Found{}
+		}
+	}
+	plain = append(plain, words(i18n.FoldText(inv.Customer.Name))...)
+	reference := i18n.FoldText(inv.Reference)
+	for _, word := range n.Words {
+		has := func(term string) bool {
+			term = cut(term)
+			return term == word || len([]rune(word)) >= 3 && strings.HasPrefix(term, word)
+		}
+		switch {
+		case word == inv.Number, slices.ContainsFunc(plain, has):
+		case has(inv.Customer.Mobile):
+			return Found{"mobile", inv.Customer.Mobile}
+		case has(i18n.FoldText(inv.Customer.Email)):
+			return Found{"email", inv.Customer.Email}
+		case has(reference), slices.ContainsFunc(words(reference), has):
+			return Found{"reference", inv.Reference}
+		case n.ID == inv.ID:
+			return Found{"id", inv.ID}
+		case tracking != "":
+			return Found{"tracking", tracking}
+		}
+	}
+	return Found{}
+}
+
+// Referenced are the invoices that a question finds by a reference of one of their attempts, by their
+// ids, each with that reference as it came.
+func (e *Engine) Referenced(ctx context.Context, sc Scope, query string) (map[string]string, error) {
+	n := named(query)
+	if n == nil || n.Canonical == "" {
+		return nil, nil
+	}
+	var found map[string]string
+	err := e.DB.View(ctx, func(tx *db.Tx) (err error) {
+		found, err = tx.Referenced(sc.MerchantID, sc.Live, n.Canonical)
+		return err
+	})
+	return found, err
 }
 
 // amounts are those that somebody means who typed a number: toman or rial, unless they said which.

@@ -93,6 +93,25 @@ func TestSearch_OneBox(t *testing.T) {
 			}
 		}
 		look("at once")
+		read, err := w.Invoice(t.Context(), w.scope, inv.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := map[string]payments.Found{ // of the others the row itself shows why
+			"mobile": {Field: "mobile", Value: "09351112233"}, "email": {Field: "email", Value: inv.Customer.Email}, "reference": {Field: "reference", Value: "order-7719"},
+			"id": {Field: "id", Value: inv.ID}, "tracking number": {Field: "tracking", Value: "550012345678"},
+		}
+		for kind, list := range kinds {
+			for _, query := range list {
+				tracked, err := w.Referenced(t.Context(), w.scope, query)
+				if got := payments.FoundBy(&read, query, tracked[inv.ID]); err != nil || got != shown[kind] {
+					t.Errorf("%s %q is found by %+v, %v", kind, query, got, err)
+				}
+			}
+		}
+		if theirs, err := w.Referenced(t.Context(), payments.Scope{MerchantID: w.scope.MerchantID}, "550012345678"); err != nil || len(theirs) != 0 {
+			t.Errorf("in the other mode: %v %v", theirs, err)
+		}
 		if err := w.FeedNews(t.Context()); err != nil {
 			t.Fatal(err)
 		}
