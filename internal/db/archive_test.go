@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"maps"
 	"os"
@@ -120,6 +121,27 @@ func backup(t *testing.T, url string) string {
 
 // TestBackup_File: for its owner alone, whole or not there, never over another without being told, and
 // the temporary one is gone.
+// TestCopy_BesideLitestream: the two tables that Litestream puts into a file that it replicates are its own.
+// Neither a copy nor a backup knows them.
+func TestCopy_BesideLitestream(t *testing.T) {
+	lite := dbtest.SQLiteURL(t)
+	fill(t, strings.TrimPrefix(lite, "sqlite:"))
+	want := whole(t, lite)
+	d, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(lite, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Exec(`CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER); CREATE TABLE _litestream_lock (id INTEGER); INSERT INTO _litestream_seq VALUES (1, 7)`)
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	to := "sqlite:" + filepath.Join(t.TempDir(), "to.db")
+	if _, err := db.Copy(t.Context(), lite, to, nil); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "copied", want, whole(t, to))
+}
+
 func TestBackup_File(t *testing.T) {
 	dbtest.URLs(t, func(t *testing.T, fresh func(testing.TB) string) {
 		url := fresh(t)

@@ -85,7 +85,7 @@ func quotedList(columns []string) string {
 // What the two engines call the same thing. $1 is the table's name.
 var (
 	liteSchema = [4]string{
-		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`,
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE '\_litestream\_%' ESCAPE '\' ORDER BY name`,
 		`SELECT name FROM pragma_table_info($1) ORDER BY cid`,
 		`SELECT DISTINCT "table" FROM pragma_foreign_key_list($1)`,
 		`SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`,
@@ -104,7 +104,8 @@ const (
 	pgTable = `(SELECT oid FROM pg_class WHERE relname = $1 AND relkind IN ('r', 'p') AND relnamespace = ` + pgHere + `)`
 )
 
-// tables lists every table but goose's, those that others point to first.
+// tables lists every table but goose's and those that Litestream keeps in a file that it replicates, those that
+// others point to first.
 func (e *end) tables(ctx context.Context) ([]table, error) {
 	schema := liteSchema
 	if e.engine == PostgreSQL {
