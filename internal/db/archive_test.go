@@ -119,8 +119,6 @@ func backup(t *testing.T, url string) string {
 	return file
 }
 
-// TestBackup_File: for its owner alone, whole or not there, never over another without being told, and
-// the temporary one is gone.
 // TestCopy_BesideLitestream: the two tables that Litestream puts into a file that it replicates are its own.
 // Neither a copy nor a backup knows them.
 func TestCopy_BesideLitestream(t *testing.T) {
@@ -142,6 +140,8 @@ func TestCopy_BesideLitestream(t *testing.T) {
 	same(t, "copied", want, whole(t, to))
 }
 
+// TestBackup_File: for its owner alone, whole or not there, never over another without being told, and
+// the temporary one is gone.
 func TestBackup_File(t *testing.T) {
 	dbtest.URLs(t, func(t *testing.T, fresh func(testing.TB) string) {
 		url := fresh(t)
