@@ -51,12 +51,15 @@ func BenchmarkLists(b *testing.B) {
 			read(b, d, func(tx *db.Tx) (int, error) { list, err := tx.Attempts(q); return len(list), err })
 		})
 	}
-	b.Run("totals", func(b *testing.B) {
-		read(b, d, func(tx *db.Tx) (int, error) {
-			t, err := tx.InvoiceTotals(db.InvoiceQuery{MerchantID: dbtest.GrownMerchant, Live: true, Limit: 1})
-			return t.Count, err
+	for name, q := range map[string]db.InvoiceQuery{
+		"all": {}, "paid": {Status: "paid"}, "open": {Status: "open"}, "review": {Status: "review"},
+		"hour": {From: middle.BeforeAt.Add(-time.Hour), To: middle.BeforeAt}, "2 hours": {From: middle.BeforeAt.Add(-2 * time.Hour), To: middle.BeforeAt},
+	} {
+		q.MerchantID, q.Live, q.Limit = dbtest.GrownMerchant, true, 1
+		b.Run("totals/"+name, func(b *testing.B) {
+			read(b, d, func(tx *db.Tx) (int, error) { t, err := tx.InvoiceTotals(q); return t.Count, err })
 		})
-	})
+	}
 	// What the home page asks for: thirty days of sums, and what is behind them.
 	home := checkout.Feed{MerchantID: dbtest.GrownMerchant, Live: true}
 	last := began.Add(time.Duration(count)*time.Second).UnixMilli() / 86_400_000
