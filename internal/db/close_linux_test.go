@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"dargah/internal/db"
@@ -30,7 +32,7 @@ func TestClose_LeavesNothingOpen(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range open(t) {
+	for _, name := range descriptors(t) {
 		if strings.HasPrefix(name, path) {
 			t.Errorf("still open: %s", filepath.Base(name))
 		}
@@ -40,17 +42,53 @@ func TestClose_LeavesNothingOpen(t *testing.T) {
 	}
 }
 
-// open lists the files that this process holds.
-func open(t *testing.T) []string {
+// TestClose_FreesTheFileAtOnce: a child that is just being started has every descriptor until it becomes
+// its program. The next server must not be told that this one still serves.
+func TestClose_FreesTheFileAtOnce(t *testing.T) {
+	url := dbtest.SQLiteURL(t)
+	d, err := db.Open(context.Background(), db.Options{URL: url, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := -1
+	for fd, name := range descriptors(t) {
+		if name == strings.TrimPrefix(url, "sqlite:")+".lock" {
+			if held, err = syscall.Dup(fd); err != nil { // as fork does
+				t.Fatal(err)
+			}
+		}
+	}
+	if held < 0 {
+		t.Fatal("no lock file is open")
+	}
+	defer func() { _ = syscall.Close(held) }()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := db.Open(context.Background(), db.Options{URL: url, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// descriptors are the files that this process holds.
+func descriptors(t *testing.T) map[int]string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
+	names := map[int]string{}
 	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if name, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
-			names = append(names, name)
+			names[fd] = name
 		}
 	}
 	return names

@@ -41,7 +41,10 @@ func (db *DB) LockForServe() error {
 
 func (l *serveLock) release() {
 	if l.file != nil {
-		_ = l.file.Close() // the lock goes with its last descriptor
+		// By word and not only by closing: the lock lives as long as its last descriptor, and a child that
+		// another thread is just starting has one until it becomes its program.
+		_ = unlockFile(l.file)
+		_ = l.file.Close()
 		l.file = nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
@@ -103,31 +104,49 @@ func (s *shop) read() books {
 // ever. Lost money: captured there, and with us neither paid nor before a person. Silent: neither
 // final nor before a person. Neither of the two when all is at rest.
 //
+// The books are read in several answers, and who was refused is asked about again half a minute later:
+// what is wrong has to stay wrong for a while.
+//
 // In no book are payments that no book of ours can know of, after a restore into the past.
 func (s *shop) oracle(inNoBook ...comeback) {
 	s.Helper()
-	b := s.read()
-	s.freeGoods(b)
+	for try := 1; ; try++ {
+		wrong := s.read().wrongs(inNoBook)
+		if len(wrong) == 0 {
+			return
+		}
+		if try == 20 {
+			s.Errorf("%s", strings.Join(wrong, "\n"))
+			return
+		}
+		time.Sleep(s.pause)
+	}
+}
+
+// wrongs are what books and ledger say against each other.
+func (b books) wrongs(inNoBook []comeback) []string {
+	wrong := b.freeGoods()
 	for _, p := range b.ledger.Payments {
 		if p.State != simulator.StateCaptured || slices.ContainsFunc(inNoBook, func(c comeback) bool { return c.reference == p.Reference }) {
 			continue
 		}
 		a, known := b.numbers[p.Number]
 		if !known || a.Status != "paid" && a.Status != "needs_review" {
-			s.Errorf("LOST MONEY: the bank captured %s for %s, the attempt is %q (known: %v)", p.Reference, p.Number, a.Status, known)
+			wrong = append(wrong, fmt.Sprintf("LOST MONEY: the bank captured %s for %s, the attempt is %q (known: %v)", p.Reference, p.Number, a.Status, known))
 		}
 	}
 	for _, list := range b.attempts {
 		for _, a := range list {
 			if a.Status == "returned" || a.Status == "verifying" {
-				s.Errorf("SILENT: attempt %s is %s, and nobody is told", a.ID, a.Status)
+				wrong = append(wrong, fmt.Sprintf("SILENT: attempt %s is %s, and nobody is told", a.ID, a.Status))
 			}
 		}
 	}
+	return wrong
 }
 
-func (s *shop) freeGoods(b books) {
-	s.Helper()
+func (b books) freeGoods() (wrong []string) {
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	captured := map[string]simulator.Payment{}
 	for _, p := range b.ledger.Payments {
 		if p.State == simulator.StateCaptured {
@@ -144,30 +163,31 @@ func (s *shop) freeGoods(b books) {
 	var ours, theirs int64
 	for _, inv := range b.invoices {
 		if (inv.Status == "paid") != (inv.Payment != nil) {
-			s.Errorf("invoice %s is %s with payment %+v", inv.Number, inv.Status, inv.Payment)
+			complain("invoice %s is %s with payment %+v", inv.Number, inv.Status, inv.Payment)
 		}
 		paid := slices.DeleteFunc(slices.Clone(b.attempts[inv.ID]), func(a attempt) bool { return a.Status != "paid" })
 		if inv.Payment == nil {
 			if len(paid) > 0 {
-				s.Errorf("invoice %s is %s with a paid attempt", inv.Number, inv.Status)
+				complain("invoice %s is %s with a paid attempt", inv.Number, inv.Status)
 			}
 			continue
 		}
 		p, ok := proof[inv.Payment.AttemptID]
 		if !ok || p.Amount != inv.Amount || inv.Payment.Amount != inv.Amount || p.Reference != inv.Payment.TrackingNumber || len(paid) != 1 || paid[0].ID != inv.Payment.AttemptID {
-			s.Errorf("FREE GOODS: invoice %s of %d is paid by %+v, the bank's line is %+v", inv.Number, inv.Amount, *inv.Payment, p)
+			complain("FREE GOODS: invoice %s of %d is paid by %+v, the bank's line is %+v", inv.Number, inv.Amount, *inv.Payment, p)
 		}
 		key := inv.Payment.Gateway + " " + inv.Payment.TrackingNumber
 		if other, taken := paidBy[key]; taken {
-			s.Errorf("FREE GOODS: %s paid for %s and for %s", key, other, inv.Number)
+			complain("FREE GOODS: %s paid for %s and for %s", key, other, inv.Number)
 		}
 		paidBy[key] = inv.Number
 		ours += inv.Amount
 		theirs += p.Amount
 	}
 	if ours != theirs {
-		s.Errorf("paid with us %d rial, captured for it %d", ours, theirs)
+		complain("paid with us %d rial, captured for it %d", ours, theirs)
 	}
+	return wrong
 }
 
 // lawful opens a database that no server holds and looks at what the API does not show: the chain of

@@ -127,10 +127,8 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 	if a.ReturnedAt.IsZero() {
 		a.ReturnedAt = now
 	}
-	if a.Status != checkout.AttemptVerifying && a.Status != checkout.AttemptReturned {
-		if err := s.event(checkout.EventAttemptReturned, a.ID, "", nil); err != nil {
-			return nil, err
-		}
+	if err := s.returned(a); err != nil {
+		return nil, err
 	}
 	if s.inv.Status == checkout.InvoiceProcessing {
 		return nil, s.wait(a, r)
@@ -140,6 +138,9 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 	case err != nil || got == seatRefused:
 		return nil, err
 	case got == seatLater:
+		if err := s.wait(a, r); err != nil {
+			return nil, err
+		}
 		return nil, s.enqueue(r, got)
 	}
 	crash.At("callback.seat-in")
@@ -150,6 +151,14 @@ func (e *Engine) newReference(s *step, a *checkout.Attempt, claim gateways.Claim
 		return nil, err
 	}
 	return e.leaseNow(s, a, r)
+}
+
+// returned is the event of an attempt with something to ask about, unless that stands already.
+func (s *step) returned(a *checkout.Attempt) error {
+	if a.Status == checkout.AttemptVerifying || a.Status == checkout.AttemptReturned {
+		return nil
+	}
+	return s.event(checkout.EventAttemptReturned, a.ID, "", nil)
 }
 
 // wait leaves a reference to whoever frees the seat.

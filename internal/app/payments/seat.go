@@ -49,7 +49,7 @@ const (
 
 // sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. The
 // seat must be free, and the caller has asked unclaimedWhy; it also saves the reference, which
-// changes further when it is asked at once. known is how many references the attempt has, this one
+// changes further when it is asked at once, and lets it wait when that is the word. known is how many references the attempt has, this one
 // included.
 func (s *step) sit(a *checkout.Attempt, r *checkout.Reference, known int) (seating, error) {
 	if known > MaxReferences {
@@ -63,7 +63,7 @@ func (s *step) sit(a *checkout.Attempt, r *checkout.Reference, known int) (seati
 	case seatRefused:
 		return seatRefused, s.review(a, r, checkout.CodeReferenceUsed, "")
 	case seatLater:
-		return seatLater, s.wait(a, r)
+		return seatLater, nil
 	}
 	if err := s.moveInvoice(checkout.InvoiceProcessing); err != nil {
 		return seatRefused, err
@@ -82,7 +82,15 @@ func (s *step) sitAgain(a *checkout.Attempt, r *checkout.Reference) (seating, er
 	if err != nil {
 		return seatRefused, err
 	}
-	return s.sit(a, r, len(refs))
+	got, err := s.sit(a, r, len(refs))
+	if err != nil || got != seatLater {
+		return got, err
+	}
+	// Its attempt may have ended by another reference meanwhile: then it waits once more, and says so.
+	if err := s.returned(a); err != nil {
+		return got, err
+	}
+	return got, s.wait(a, r)
 }
 
 // bind makes sure that the reference is this attempt's. One that another attempt holds yields only

@@ -176,6 +176,36 @@ func TestReference_OwnerWaitsForTheSeatAndThenForTheStranger(t *testing.T) {
 	})
 }
 
+// TestReference_OwnerWaitsOnAfterHisOtherReferenceFailed: while the stranger's call is out the same attempt
+// brings a second reference, which is refused. It waits for the first again, and its events say so.
+func TestReference_OwnerWaitsOnAfterHisOtherReferenceFailed(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		_, word, done := w.snipe("8001")
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		w.mustBack(a, "8001")
+		w.card.say("8002", refusal("", false, true))
+		w.mustBack(a, "8002")
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptReturned)
+		err := w.db.View(t.Context(), func(tx *db.Tx) error {
+			list, err := tx.EventsOfInvoice(inv.ID, 0, 1)
+			if err == nil && (len(list) != 1 || list[0].Type != checkout.EventAttemptReturned) {
+				t.Errorf("the last event is %+v", list)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		word <- refusal("", true, true)
+		done.Wait()
+		w.card.say("8001", paid("R8001"))
+		w.pass(10 * time.Second)
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
 // canceled is an invoice that was canceled while so many customers were out with it.
 func (w *world) canceled(gateway string, attempts int) (list []checkout.Attempt) {
 	w.Helper()
