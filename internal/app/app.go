@@ -43,6 +43,8 @@ const (
 	remindEvery = time.Minute
 	// looksEvery is how long a look at a link may be remembered without being written down.
 	looksEvery = 10 * time.Second
+	// countsEvery is how late a process learns how often others saw a busy address.
+	countsEvery = time.Second
 	// pruneEvery is how late what may be forgotten is forgotten.
 	pruneEvery = time.Hour
 	// loopbackEvery is how late an account that moved to this machine gets its form-action.
@@ -202,7 +204,8 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 	if err != nil {
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
-	pages.Mount(srv, a.Engine, cfg.BaseURL, o.Now)
+	customers := pages.Mount(srv, a.Engine, cfg.BaseURL, o.Now)
+	a.worker.Every("counts", countsEvery, func(ctx context.Context) error { return customers.ShareCounts(ctx, a.Access) })
 	api.Mount(srv.Echo, api.Options{Engine: a.Engine, Webhooks: a.Webhooks, Keys: a.Access, Limits: access.NewLimits(apiPerSecond, apiBurst, o.Now), BaseURL: cfg.BaseURL, Log: o.Log})
 	a.Settlement = settlement.New(a.db, rand.Reader)
 	admin.Mount(admin.Options{

@@ -131,16 +131,25 @@ func scanLogin(row scanner) (*checkout.Login, error) {
 // CountTry counts one try under a name, in a window that begins with the first, and returns how many
 // there are now and when the window ends.
 func (tx *Tx) CountTry(name string, window time.Duration) (int, time.Time, error) {
+	t := checkout.Tally{Name: name, N: 1, Window: window}
+	err := tx.CountTries(&t)
+	return t.Total, t.Until, err
+}
+
+// CountTries counts several tries under a tally's name, and fills in how many there are now and when the
+// window ends.
+func (tx *Tx) CountTries(t *checkout.Tally) error {
 	var tries, until int64
-	err := tx.row(`INSERT INTO throttles (name, tries, until_ms) VALUES ($1, 1, $2)
+	err := tx.row(`INSERT INTO throttles (name, tries, until_ms) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET
-  tries = CASE WHEN throttles.until_ms <= $3 THEN 1 ELSE throttles.tries + 1 END,
-  until_ms = CASE WHEN throttles.until_ms <= $3 THEN excluded.until_ms ELSE throttles.until_ms END
-RETURNING tries, until_ms`, name, ms(tx.now.Add(window)), ms(tx.now)).Scan(&tries, &until)
+  tries = CASE WHEN throttles.until_ms <= $4 THEN excluded.tries ELSE throttles.tries + excluded.tries END,
+  until_ms = CASE WHEN throttles.until_ms <= $4 THEN excluded.until_ms ELSE throttles.until_ms END
+RETURNING tries, until_ms`, t.Name, int64(t.N), ms(tx.now.Add(t.Window)), ms(tx.now)).Scan(&tries, &until)
 	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("count try: %w", err)
+		return fmt.Errorf("count tries: %w", err)
 	}
-	return int(tries), fromMS(until), nil
+	t.Total, t.Until = int(tries), fromMS(until)
+	return nil
 }
 
 // ForgetTries begins the count of a name anew.

@@ -70,6 +70,7 @@ func adminQueries(s *stock) map[string]func(tx *db.Tx) error {
 		"EndLogins":    func(tx *db.Tx) error { return tx.EndLogins(user, "") },
 		"PruneLogins":  func(tx *db.Tx) error { return tx.PruneLogins(tx.Now()) },
 		"CountTry":     func(tx *db.Tx) error { _, _, err := tx.CountTry("name", time.Minute); return err },
+		"CountTries":   func(tx *db.Tx) error { return tx.CountTries(&checkout.Tally{Name: "name", N: 3, Window: time.Minute}) },
 		"ForgetTries":  func(tx *db.Tx) error { return tx.ForgetTries("name") },
 		"PruneTries":   func(tx *db.Tx) error { return tx.PruneTries() },
 		"OfferTOTP":    func(tx *db.Tx) error { return tx.OfferTOTP(user, "sealed") },

@@ -71,3 +71,15 @@ func (a *Access) refusedAt(ctx context.Context, userID string, in SignIn, kind s
 		return tx.RecordOf(u, checkout.Deed{By: in.by(ctx, userID), Area: checkout.AreaSignIn, Kind: kind})
 	})
 }
+
+// CountTries adds to the counts that all processes on a database share.
+func (a *Access) CountTries(ctx context.Context, all []checkout.Tally) error {
+	return a.DB.Update(ctx, func(tx *db.Tx) error {
+		for i := range all {
+			if err := tx.CountTries(&all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -28,3 +28,14 @@ type PasswordReset struct {
 	TokenHash, UserID string
 	ExpiresAt         time.Time
 }
+
+// Tally is a count of tries in a window that begins with the first one, as several processes share it: N
+// are to be added. Total and Until are filled in: how many there are then, and when the window ends.
+type Tally struct {
+	Name   string // a hash of what is counted
+	N      int
+	Window time.Duration
+
+	Total int
+	Until time.Time
+}

@@ -5,6 +5,7 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -74,8 +75,8 @@ func Mount(s *server.Server, engine interface {
 ) *Pages {
 	p := &Pages{
 		payer: engine, links: engine, logos: engine, shelf: engine, returns: engine, reminded: engine, server: s, baseURL: baseURL, now: now,
-		starts: server.NewLimiter(startsPerAddress, startsWindow), presses: server.NewLimiter(pressesPerAddress, pressesWindow), memory: newMemory(),
-		statements: engine, looks: engine, asks: server.NewLimiter(asksPerAddress, asksWindow), askedLinks: server.NewLimiter(asksPerLink, linkWindow),
+		starts: server.NewLimiter("starts", startsPerAddress, startsWindow), presses: server.NewLimiter("presses", pressesPerAddress, pressesWindow), memory: newMemory(),
+		statements: engine, looks: engine, asks: server.NewLimiter("statements", asksPerAddress, asksWindow), askedLinks: server.NewLimiter("statement links", asksPerLink, linkWindow),
 	}
 	e := s.Echo
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -94,6 +95,16 @@ func Mount(s *server.Server, engine interface {
 	e.RouteNotFound("/cb/gardeshpay/:token", p.wrongMethod("gardeshpay", http.MethodGet))
 	e.RouteNotFound("/cb/ghesta/:token", p.wrongMethod("ghesta", http.MethodPost))
 	return p
+}
+
+// ShareCounts lets the other processes on the same database know how often an address, or somebody who
+// asks about one link, came here, and learns it of them.
+func (p *Pages) ShareCounts(ctx context.Context, with server.Counts) error {
+	var err error
+	for _, l := range []*server.Limiter{p.starts, p.presses, p.asks, p.askedLinks} {
+		err = errors.Join(err, l.Share(ctx, with))
+	}
+	return err
 }
 
 // maxToken bounds what is looked up; ours have 22 and 46 letters.

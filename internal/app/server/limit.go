@@ -1,34 +1,47 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"dargah/internal/app/checkout"
 )
 
 // maxCounted bounds the addresses that are remembered: beyond it the old windows are dropped, and
 // if none is old, strangers share one count until some are.
 const maxCounted = 100_000
 
-// Limiter counts by address: so many in a window that begins with the first one.
+// maxShared bounds the counts that are told in one turn.
+const maxShared = 500
+
+// Limiter counts by address: so many in a window that begins with the first one. It counts in memory,
+// since a call that is counted must not cost a write; what is near its end is shared by Share.
 type Limiter struct {
+	name   string
 	most   int
 	window time.Duration
 
 	mu     sync.Mutex
 	counts map[netip.Prefix]*count
+	news   map[netip.Prefix]bool // what Share has not told yet
 	swept  time.Time
 }
 
 type count struct {
-	n     int
+	n     int // with those of other processes that we heard of
+	told  int // of them, how many stand in the shared count
 	until time.Time
 }
 
-// NewLimiter allows most calls of an address within a window.
-func NewLimiter(most int, window time.Duration) *Limiter {
-	return &Limiter{most: most, window: window, counts: map[netip.Prefix]*count{}}
+// NewLimiter allows most calls of an address within a window. Its name is that of the shared count.
+func NewLimiter(name string, most int, window time.Duration) *Limiter {
+	return &Limiter{name: name, most: most, window: window, counts: map[netip.Prefix]*count{}, news: map[netip.Prefix]bool{}}
 }
 
 // Allow counts one call, and reports whether it may go on and, if not, how long to wait. An IPv6
@@ -71,7 +84,66 @@ func (l *Limiter) count(key netip.Prefix, now time.Time) (bool, time.Duration) {
 		return false, c.until.Sub(now)
 	}
 	c.n++
+	if c.n >= l.most/10 { // whoever is far from the limit costs no write
+		l.news[key] = true
+	}
 	return true, 0
+}
+
+// Counts is where several processes add up what each of them counted.
+type Counts interface {
+	CountTries(ctx context.Context, all []checkout.Tally) error
+}
+
+// Share adds what was counted since the last time to the shared counts, and takes over what others
+// counted meanwhile. What it cannot tell it tells the next time; when we die before, it is not counted.
+func (l *Limiter) Share(ctx context.Context, with Counts) error {
+	keys, counts, all := l.untold()
+	if len(all) == 0 {
+		return nil
+	}
+	err := with.CountTries(ctx, all)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, key := range keys {
+		c, t := counts[i], all[i]
+		switch {
+		case l.counts[key] != c: // its window is over
+		case err != nil:
+			l.news[key] = true
+		default:
+			c.n += t.Total - c.told - t.N // what others counted
+			c.told, c.until = t.Total, t.Until
+		}
+	}
+	return err
+}
+
+// untold takes what Share has to tell, in one order, so that two processes do not wait for each other in a
+// circle.
+func (l *Limiter) untold() (keys []netip.Prefix, counts []*count, all []checkout.Tally) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name := func(key netip.Prefix) string {
+		sum := sha256.Sum256([]byte("limit\x00" + l.name + "\x00" + key.String()))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	for key := range l.news {
+		if len(keys) == maxShared {
+			break
+		}
+		delete(l.news, key)
+		if l.counts[key] != nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b netip.Prefix) int { return strings.Compare(name(a), name(b)) })
+	for _, key := range keys {
+		c := l.counts[key]
+		counts = append(counts, c)
+		all = append(all, checkout.Tally{Name: name(key), N: c.n - c.told, Window: l.window})
+	}
+	return keys, counts, all
 }
 
 // forget drops the windows that are over, at most once a second, and returns the key under which
@@ -85,6 +157,7 @@ func (l *Limiter) forget(key netip.Prefix, now time.Time) netip.Prefix {
 		for k, c := range l.counts {
 			if !now.Before(c.until) {
 				delete(l.counts, k)
+				delete(l.news, k)
 			}
 		}
 	}

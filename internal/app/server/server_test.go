@@ -237,7 +237,7 @@ func TestClientAddr(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	l := server.NewLimiter(2, time.Minute)
+	l := server.NewLimiter("test", 2, time.Minute)
 	allow := func(addr string, at time.Time) bool {
 		ok, wait := l.Allow(netip.MustParseAddr(addr), at)
 		if ok != (wait == 0) {
@@ -325,5 +325,83 @@ func TestServe(t *testing.T) {
 	}
 	if w := ask(s, http.MethodGet, "/readyz", nil); w.Code != 503 {
 		t.Errorf("draining: %d", w.Code)
+	}
+}
+
+// book is a shared count, as the database keeps it.
+type book struct {
+	counts map[string]int
+	until  time.Time
+	err    error
+	tells  int
+}
+
+func (b *book) CountTries(_ context.Context, all []checkout.Tally) error {
+	b.tells++
+	if b.err != nil {
+		return b.err
+	}
+	for i := range all {
+		b.counts[all[i].Name] += all[i].N
+		all[i].Total, all[i].Until = b.counts[all[i].Name], b.until
+	}
+	return nil
+}
+
+// What two processes counted is added up, once, also when telling it fails for a while; whoever is far from
+// the limit costs nothing.
+func TestLimiter_Share(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	b := &book{counts: map[string]int{}, until: now.Add(time.Minute)}
+	one, two := server.NewLimiter("test", 20, time.Minute), server.NewLimiter("test", 20, time.Minute)
+	other := server.NewLimiter("other", 20, time.Minute)
+	from := netip.MustParseAddr("192.0.2.1")
+	take := func(l *server.Limiter, n int) (allowed int) {
+		for range n {
+			if ok, _ := l.Allow(from, now); ok {
+				allowed++
+			}
+		}
+		return allowed
+	}
+	share := func(l *server.Limiter) {
+		if err := l.Share(t.Context(), b); err != nil {
+			t.Error(err)
+		}
+	}
+	take(one, 1)
+	if share(one); b.tells != 0 {
+		t.Error("one call of twenty was told")
+	}
+	take(one, 7)
+	b.err = errors.New("away")
+	if err := one.Share(t.Context(), b); !errors.Is(err, b.err) {
+		t.Errorf("not told: %v", err)
+	}
+	b.err = nil
+	share(one)
+	share(one)
+	take(two, 6)
+	share(two)
+	if n := take(two, 20); n != 6 {
+		t.Errorf("after 8 there and 6 here, %d more", n)
+	}
+	take(one, 1)
+	share(two)
+	share(one)
+	if n := take(one, 20); n != 0 {
+		t.Errorf("%d beyond the limit", n)
+	}
+	if take(other, 20) != 20 {
+		t.Error("another count")
+	}
+	share(other)
+	tells := b.tells
+	if share(other); b.tells != tells {
+		t.Error("told again what was told")
+	}
+	now = now.Add(time.Minute)
+	if n := take(one, 30); n != 20 {
+		t.Errorf("%d in the next window", n)
 	}
 }
