@@ -4,6 +4,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Options struct {
 	Watch func(query string) error
 
 	migrations fs.FS // the embedded ones when nil
+	still      time.Duration
 }
 
 // DB is one open database.
@@ -48,9 +50,12 @@ type DB struct {
 	lock   serveLock
 	here   *presence // of a server on PostgreSQL
 	pooled bool      // whose transactions go through a pooler
-	stats  counters
-	health health
-	closed sync.Once
+	still  time.Duration
+	// patient: the pooler's PostgreSQL waits for ever in the midst of a transaction.
+	patient atomic.Bool
+	stats   counters
+	health  health
+	closed  sync.Once
 }
 
 // engine is what SQLite and PostgreSQL do differently.
@@ -115,7 +120,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if t.migrations == nil {
 		t.migrations = embedded
 	}
-	db := &DB{target: t, now: opts.Now, watch: opts.Watch, pooled: opts.PoolURL != "", health: health{over: make(chan struct{})}}
+	db := &DB{target: t, now: opts.Now, watch: opts.Watch, pooled: opts.PoolURL != "", still: cmp.Or(opts.still, pgStill), health: health{over: make(chan struct{})}}
 	if db.now == nil {
 		db.now = Forward(time.Now)
 	}

@@ -49,9 +49,9 @@ func unavailable(err error) bool {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		// 08 connection, 25006 read-only server, 40 serialization (our retries are used up),
+		// 08 connection, 25006 read-only server, 25P03 we stood still, 40 serialization (our retries are used up),
 		// 53 resources, 55P03 lock not available, 57 operator, 58 system, XX internal.
-		for _, class := range []string{"08", "25006", "40", "53", "55P03", "57", "58", "XX"} {
+		for _, class := range []string{"08", "25006", "25P03", "40", "53", "55P03", "57", "58", "XX"} {
 			if strings.HasPrefix(pg.Code, class) {
 				return true
 			}

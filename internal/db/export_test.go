@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"testing/fstest"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -21,6 +22,12 @@ func (o Options) WithMigration(name, text string) Options {
 		files[n] = &fstest.MapFile{Data: data}
 	}
 	o.migrations = files
+	return o
+}
+
+// Still is how long PostgreSQL waits for a process that stands still.
+func (o Options) Still(d time.Duration) Options {
+	o.still = d
 	return o
 }
 

@@ -23,7 +23,13 @@ var (
 // openTransactions opens the way of View and Update.
 func (db *DB) openTransactions(ctx context.Context, poolURL string) (*sql.DB, error) {
 	if poolURL == "" {
-		return openPostgresPool(db.target.url, pgConnections, db.lookAtHistory(db.here != nil))
+		look := db.lookAtHistory(db.here != nil)
+		return openPostgresPool(db.target.url, pgConnections, func(ctx context.Context, conn *pgx.Conn) error {
+			if err := look(ctx, conn); err != nil {
+				return err
+			}
+			return db.hurry(ctx, conn)
+		})
 	}
 	config, err := pgx.ParseConfig(poolURL)
 	if err != nil {
@@ -50,8 +56,9 @@ func (db *DB) lookDirect(ctx context.Context, conn *sql.Conn) error {
 // settlePooled believes no default of the server's either, but cannot set one.
 func (db *DB) settlePooled(ctx context.Context, conn *pgx.Conn) error {
 	var commit, encoding string
-	var standby bool
-	err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), current_setting('server_encoding'), pg_is_in_recovery()").Scan(&commit, &encoding, &standby)
+	var standby, patient bool
+	err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), current_setting('server_encoding'), pg_is_in_recovery(), "+pgPatient).
+		Scan(&commit, &encoding, &standby, &patient)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the server's settings: %w", err)
@@ -62,6 +69,7 @@ func (db *DB) settlePooled(ctx context.Context, conn *pgx.Conn) error {
 	case commit == "off" || commit == "local":
 		return errPoolCareless
 	}
+	db.patient.Store(patient) // then each transaction asks for less
 	return nil
 }
 

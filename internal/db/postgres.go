@@ -22,6 +22,10 @@ const (
 	// pgLongest is how long one transaction may take, waits for rows included. The caller's
 	// context does not end it: a request that gave up must not cut a commit in two.
 	pgLongest = 30 * time.Second
+	// pgStill is how long PostgreSQL waits for us in the midst of a transaction, unless the database's owner
+	// has set something else. Of a process that stands still there (a machine that is being moved) or has
+	// vanished without a word it would hear nothing for hours, and keep its invoices locked.
+	pgStill = 10 * time.Second
 )
 
 // pgEngine is PostgreSQL: read committed, one connection per transaction. The invoice row is the
@@ -67,6 +71,28 @@ func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	return nil
+}
+
+// hurry bounds how long a connection of ours is waited for in the midst of a transaction.
+func (db *DB) hurry(ctx context.Context, conn *pgx.Conn) error {
+	var patient bool
+	if err := conn.QueryRow(ctx, "SELECT "+pgPatient).Scan(&patient); err != nil {
+		return fmt.Errorf("read the server's settings: %w", err)
+	}
+	if !patient {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, db.stillness("SET")); err != nil {
+		return fmt.Errorf("set idle_in_transaction_session_timeout: %w", err)
+	}
+	return nil
+}
+
+// pgPatient says whether the server would wait for ever.
+const pgPatient = "current_setting('idle_in_transaction_session_timeout') = '0'"
+
+func (db *DB) stillness(set string) string {
+	return fmt.Sprintf("%s idle_in_transaction_session_timeout = %d", set, db.still.Milliseconds())
 }
 
 func openPostgres(ctx context.Context, db *DB, poolURL string) (*pgEngine, error) {
@@ -123,6 +149,11 @@ func (e *pgEngine) once(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) e
 			_ = sqlTx.Rollback()
 		}
 	}()
+	if !opts.ReadOnly && e.db.patient.Load() {
+		if _, err := sqlTx.ExecContext(ctx, e.db.stillness("SET LOCAL")); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+	}
 	tx := &Tx{ctx: ctx, run: e.db.watched(pgRunner{sqlTx}), now: e.db.clock()}
 	if err := fn(tx); err != nil {
 		if ctx.Err() != nil {
