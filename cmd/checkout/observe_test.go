@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,5 +150,42 @@ func TestObserve_Rules(t *testing.T) {
 	out, err := exec.Command("promtool", "check", "rules", "../../docs/prometheus/alerts.yml").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "SUCCESS") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Whoever is woken by an alert finds its part of the runbook behind the alert's own link, and in it what
+// customers notice, what to do first, and how to see that it is over.
+func TestRunbook(t *testing.T) {
+	rules, err := os.ReadFile("../../docs/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := os.ReadFile("../../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]string{}
+	for _, part := range strings.Split(string(book), "\n## ")[1:] {
+		name, text, _ := strings.Cut(part, "\n")
+		parts[name] = text
+	}
+	alerts := regexp.MustCompile(`(?s)- alert: (\w+)\n.*?runbook: "docs/runbook\.md#(\w+)"`).FindAllStringSubmatch(string(rules), -1)
+	if len(alerts) != strings.Count(string(rules), "- alert:") || len(alerts) < 10 {
+		t.Errorf("%d of %d alerts lead to the runbook", len(alerts), strings.Count(string(rules), "- alert:"))
+	}
+	for _, a := range alerts {
+		text, found := parts[a[1]]
+		if !found || a[2] != strings.ToLower(a[1]) {
+			t.Errorf("%s leads to #%s, and the runbook has no part of that name for it", a[1], a[2])
+		}
+		for _, mark := range []string{"\n- **Customers**", "\n- **First**", "\n- **Over** "} {
+			if found && strings.Count(text, mark) != 1 {
+				t.Errorf("%s does not say %q, once", a[1], strings.Trim(mark, "\n- *"))
+			}
+		}
+		delete(parts, a[1])
+	}
+	for name := range parts {
+		t.Errorf("the runbook has a part %s, and there is no such alert", name)
 	}
 }
