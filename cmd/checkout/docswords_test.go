@@ -108,3 +108,42 @@ func testNames(t *testing.T) (names []string) {
 	}
 	return names
 }
+
+var (
+	docLink = regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]*))?\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	dropped = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// TestDocs_Links: what a document leads to is there, to the heading.
+func TestDocs_Links(t *testing.T) {
+	for _, name := range append(documents(t), "docs/CHANGELOG.md") {
+		raw, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range docLink.FindAllStringSubmatch(string(raw), -1) {
+			path, text := filepath.Join("../..", filepath.Dir(name), link[1]), raw
+			if link[1] != "" {
+				if _, err := os.Stat(path); err != nil {
+					t.Errorf("%s leads to %s, which is not there", name, link[1])
+					continue
+				}
+			}
+			if link[2] == "" {
+				continue
+			}
+			if link[1] != "" {
+				if text, err = os.ReadFile(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			there := slices.ContainsFunc(heading.FindAllSubmatch(text, -1), func(h [][]byte) bool {
+				return strings.ReplaceAll(strings.ToLower(dropped.ReplaceAllString(string(h[1]), "")), " ", "-") == link[2]
+			})
+			if !there {
+				t.Errorf("%s leads to %s#%s, and there is no such heading", name, link[1], link[2])
+			}
+		}
+	}
+}
