@@ -149,6 +149,10 @@ func (o *observer) tell(tx *db.Tx, name string, since time.Time, status string) 
 	return tx.EnqueueJob(checkout.Job{Kind: jobAlert, Key: name + "/" + status, Payload: string(body), RunAt: tx.Now()})
 }
 
+// alertClient follows no redirect: the second request would be a GET without the alert, and its 200 no word of
+// anybody who heard it.
+var alertClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // sayAlert is the job that calls the operator's own program.
 func (o *observer) sayAlert(ctx context.Context, job checkout.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, perCheck)
@@ -158,7 +162,7 @@ func (o *observer) sayAlert(ctx context.Context, job checkout.Job) error {
 		return errors.New("tell of an alert: the address cannot be called")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := alertClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("tell of an alert: %s", short(err)) // the address may hold a secret
 	}

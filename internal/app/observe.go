@@ -77,15 +77,13 @@ func (o *observer) lookAbroad(ctx context.Context) error {
 		m.ahead = &best.ahead
 	}
 	if u, err := url.Parse(o.app.cfg.BaseURL); err == nil && u.Scheme == "https" {
-		if end, err := certificateEnd(ctx, u); err == nil {
-			m.ends = &end
-		}
+		m.ends = servedUntil(ctx, u)
 	}
 	o.machine.Store(&m)
 	return nil
 }
 
-// certificateEnd is when the certificate that a browser would meet ends. An untrusted one has ended.
+// certificateEnd is when the certificate that a browser would meet ends.
 func certificateEnd(ctx context.Context, u *url.URL) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, perCheck)
 	defer cancel()
@@ -100,6 +98,20 @@ func certificateEnd(ctx context.Context, u *url.URL) (time.Time, error) {
 	}
 	defer func() { _ = conn.Close() }()
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].NotAfter, nil
+}
+
+// servedUntil is until when browsers take the certificate there, nil when nobody answers. One that they do not
+// take, because it has ended or is another's, ends now.
+func servedUntil(ctx context.Context, u *url.URL) *time.Time {
+	end, err := certificateEnd(ctx, u)
+	if _, distrusted := errors.AsType[*tls.CertificateVerificationError](err); distrusted {
+		now := time.Now()
+		return &now
+	}
+	if err != nil {
+		return nil
+	}
+	return &end
 }
 
 // state is what Prometheus is told.
