@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,6 +23,8 @@ import (
 	"github.com/letsencrypt/pebble/v2/va"
 	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/miekg/dns"
+
+	"dargah/internal/db/dbtest"
 )
 
 // authority is a certificate authority of its own, Let's Encrypt's pebble, for whom every name is this
@@ -70,54 +73,79 @@ func authority(t *testing.T, httpPort, tlsPort int) (url, trusted string, roots 
 	return server.URL + wfe.DirectoryPath, trusted, roots, func() int { return int(asked.Load()) }
 }
 
+// doors are where a server that has its own certificate listens.
+type doors struct {
+	https, plain string
+	transport    *http.Transport
+}
+
+func newDoors(t *testing.T) *doors { return &doors{https: freeAddr(t), plain: freeAddr(t)} }
+
+// trusting lets those who come to any name reach the doors, and believe one authority.
+func (d *doors) trusting(t *testing.T, roots *x509.CertPool) {
+	d.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if strings.HasSuffix(addr, ":80") {
+			return (&net.Dialer{}).DialContext(ctx, network, d.plain)
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, d.https)
+	}}
+	t.Cleanup(d.transport.CloseIdleConnections)
+}
+
+func (d *doors) get(t *testing.T, url string) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := d.transport.RoundTrip(req)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	return resp, err
+}
+
+// ready is the answer of a server that is reached by a certificate of its own, nil before.
+func (d *doors) ready(t *testing.T) *http.Response {
+	t.Helper()
+	resp, err := d.get(t, "https://pay.example.test/readyz")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil
+	}
+	return resp
+}
+
+func port(at string) int {
+	_, p, _ := net.SplitHostPort(at)
+	n, _ := strconv.Atoi(p)
+	return n
+}
+
+// certified is the environment of a server that gets its certificate from an authority.
+func certified(directory, trusted string, d *doors) []string {
+	return []string{
+		"CHECKOUT_BASE_URL=https://pay.example.test", "CHECKOUT_TLS_DOMAINS=pay.example.test", "CHECKOUT_TLS_EMAIL=op@example.test",
+		"CHECKOUT_ACME_URL=" + directory, "SSL_CERT_FILE=" + trusted, "CHECKOUT_ADDR=" + d.https, "CHECKOUT_HTTP_ADDR=" + d.plain,
+	}
+}
+
 // The server gets its certificate by itself, sends http on to https, and has it again after a new start
 // without asking: it lies in the database, sealed.
 func TestServe_CertificateByItself(t *testing.T) {
-	h := newHouse(t)
-	https, plain := freeAddr(t), freeAddr(t)
-	port := func(at string) int {
-		_, p, _ := net.SplitHostPort(at)
-		n, _ := strconv.Atoi(p)
-		return n
-	}
-	directory, trusted, roots, orders := authority(t, port(plain), port(https))
-	h.env = append(h.env, "CHECKOUT_BASE_URL=https://pay.example.test", "CHECKOUT_TLS_DOMAINS=pay.example.test", "CHECKOUT_TLS_EMAIL=op@example.test",
-		"CHECKOUT_ACME_URL="+directory, "SSL_CERT_FILE="+trusted, "CHECKOUT_ADDR="+https, "CHECKOUT_HTTP_ADDR="+plain)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if strings.HasSuffix(addr, ":80") {
-			return (&net.Dialer{}).DialContext(ctx, network, plain)
-		}
-		return (&net.Dialer{}).DialContext(ctx, network, https)
-	}}
-	defer transport.CloseIdleConnections()
-	var answer *http.Response
-	ready := func() bool {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://pay.example.test/readyz", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		answer = resp
-		return resp.StatusCode == http.StatusOK
-	}
+	h, d := newHouse(t), newDoors(t)
+	directory, trusted, roots, orders := authority(t, port(d.plain), port(d.https))
+	d.trusting(t, roots)
+	h.env = append(h.env, certified(directory, trusted, d)...)
 	p := h.start("serve")
-	p.until("https with our certificate", ready)
+	var answer *http.Response
+	p.until("https with our certificate", func() bool { answer = d.ready(t); return answer != nil })
 	if answer.ProtoMajor != 2 || answer.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%s, HSTS %q", answer.Proto, answer.Header.Get("Strict-Transport-Security"))
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://other.example.test/i/abc?lang=en", nil)
+	resp, err := d.get(t, "http://other.example.test/i/abc?lang=en")
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusPermanentRedirect || resp.Header.Get("Location") != "https://pay.example.test/i/abc?lang=en" {
 		t.Errorf("http: %s to %s", resp.Status, resp.Header.Get("Location"))
 	}
@@ -126,11 +154,35 @@ func TestServe_CertificateByItself(t *testing.T) {
 	if first == 0 {
 		t.Error("nobody asked the authority")
 	}
-	transport.CloseIdleConnections()
+	d.transport.CloseIdleConnections()
 	p = h.start("serve")
-	p.until("https again", ready)
+	p.until("https again", func() bool { return d.ready(t) != nil })
 	p.stop()
 	if orders() != first {
 		t.Errorf("the authority was asked %d times, and %d more after a new start", first, orders()-first)
 	}
+}
+
+// Two processes on one database, started at once, ask for one certificate and serve it both. The authority
+// knocks at one of them alone, whichever has asked.
+func TestServe_CertificateOfTwo(t *testing.T) {
+	h, one, two := newHouse(t), newDoors(t), newDoors(t)
+	h.env = append(h.env, "CHECKOUT_DATABASE_URL="+dbtest.PostgresURL(t))
+	directory, trusted, roots, orders := authority(t, port(one.plain), port(one.https))
+	beside := *h
+	h.env = append(slices.Clone(h.env), certified(directory, trusted, one)...)
+	beside.env = append(slices.Clone(beside.env), certified(directory, trusted, two)...)
+	var serials []string
+	first, second := h.start("serve"), beside.start("serve")
+	for i, d := range []*doors{one, two} {
+		d.trusting(t, roots)
+		var answer *http.Response
+		[]*running{first, second}[i].until("https with our certificate", func() bool { answer = d.ready(t); return answer != nil })
+		serials = append(serials, answer.TLS.PeerCertificates[0].SerialNumber.String())
+	}
+	if serials[0] != serials[1] || orders() != 1 {
+		t.Errorf("certificates %q after %d orders, want one", serials, orders())
+	}
+	first.stop()
+	second.stop()
 }
