@@ -147,6 +147,37 @@ func TestPostgres_CutBeforeCommit(t *testing.T) {
 	}
 }
 
+// An error in answer to COMMIT is a no only where its code proves it. The codes of the others are those that
+// CockroachDB (40003) and YugabyteDB (XX000) give a commit of which they do not know themselves.
+func TestPostgres_RefusedAtCommit(t *testing.T) {
+	d := dbtest.Open(t, db.Options{URL: dbtest.PostgresURL(t)})
+	update(t, d, func(tx *db.Tx) error {
+		for _, text := range []string{
+			`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION USING ERRCODE = NEW.value, MESSAGE = NEW.value; END'`,
+			`CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON settings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.value <> '') EXECUTE FUNCTION refuse()`,
+		} {
+			if err := tx.Exec(text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for code, want := range map[string]struct {
+		unknown, again bool
+	}{"23514": {}, "40001": {again: true}, "40P01": {again: true}, "40003": {unknown: true}, "XX000": {unknown: true}, "57014": {unknown: true}} {
+		runs := 0
+		err := d.Update(context.Background(), func(tx *db.Tx) error {
+			if runs++; runs == 2 {
+				return put(tx, code, "")
+			}
+			return put(tx, code, code)
+		})
+		if errors.Is(err, db.ErrOutcomeUnknown) != want.unknown || (err == nil) != want.again || (runs == 2) != want.again {
+			t.Errorf("%s: %v after %d runs", code, err, runs)
+		}
+	}
+}
+
 // PostgreSQL ends a transaction at its first error; fn that hides the error must not look committed.
 func TestPostgres_SwallowedError(t *testing.T) {
 	d := dbtest.Open(t, db.Options{URL: dbtest.PostgresURL(t)})

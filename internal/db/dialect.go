@@ -90,13 +90,16 @@ func retryable(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// commitRefused reports whether a failed COMMIT certainly committed nothing: the server said no.
+// commitRefused reports whether a failed COMMIT certainly committed nothing. Of what a server says then, two
+// things prove it: that the transaction broke a constraint (class 23), or was rolled back for another's sake
+// (class 40; but not 40003, by which CockroachDB says that it does not know). YugabyteDB gives a COMMIT whose
+// outcome it does not know an error like any other, so every other one means that nobody knows.
 // pgconn.SafeToRetry is no witness here: when the line is cut after COMMIT was sent, pgx 5.12 answers
 // "conn closed", which calls itself safe to retry (seen in TestPostgres_CutAtCommit).
 func commitRefused(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Severity == "ERROR"
+		return pg.Severity == "ERROR" && pg.Code != "40003" && (strings.HasPrefix(pg.Code, "23") || strings.HasPrefix(pg.Code, "40"))
 	}
 	return errors.Is(err, pgx.ErrTxCommitRollback)
 }
