@@ -160,7 +160,8 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 	return err
 }
 
-// View runs fn on one snapshot. fn must not keep the Tx, and on SQLite must not call Update.
+// View runs fn on one snapshot. fn must not keep the Tx, and on SQLite must not call Update. As in Update it may be
+// run more than once, and sets its results anew each time.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	err := db.engine.view(ctx, fn)
 	db.lose(err)

@@ -107,12 +107,19 @@ func openPostgres(ctx context.Context, db *DB, poolURL string) (*pgEngine, error
 }
 
 func (e *pgEngine) view(ctx context.Context, fn func(*Tx) error) error {
-	return e.once(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+	return e.tried(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
 }
 
 func (e *pgEngine) update(ctx context.Context, fn func(*Tx) error) error {
+	return e.tried(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+}
+
+// tried runs fn anew while the server undoes it for another's sake. Under read committed that is rare; a
+// server that makes serializable of it (CockroachDB, if so set) does it whenever two meet, and to who only
+// reads as well.
+func (e *pgEngine) tried(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) error) error {
 	for try := 1; ; try++ {
-		err := e.once(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+		err := e.once(ctx, opts, fn)
 		if err == nil || !retryable(err) || try == pgTries {
 			return err
 		}

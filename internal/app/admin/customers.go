@@ -216,9 +216,10 @@ func (a *Admin) knownOf(ctx context.Context, inv *checkout.Invoice) (known, erro
 	k := known{
 		id: inv.ID, Number: inv.Number, Status: string(inv.At(a.Now())), AmountRial: int64(inv.Amount), Refunded: int64(inv.AmountRefunded), Name: inv.Customer.Name,
 		Mobile: inv.Customer.Mobile, Email: inv.Customer.Email, Description: inv.Description, Reference: inv.Reference, Metadata: inv.Metadata,
-		CreatedAt: inv.CreatedAt.UTC(), ExpiresAt: inv.ExpiresAt.UTC(), Attempts: []knownAttempt{}, Letters: []knownLetter{}, Notes: []string{},
+		CreatedAt: inv.CreatedAt.UTC(), ExpiresAt: inv.ExpiresAt.UTC(),
 	}
 	err := a.DB.View(ctx, func(tx *db.Tx) error {
+		k.Attempts, k.Letters, k.Notes = []knownAttempt{}, []knownLetter{}, []string{}
 		attempts, err := tx.AttemptsOfInvoice(inv.ID)
 		if err != nil {
 			return err

@@ -172,7 +172,9 @@ func (a *Admin) result(ctx context.Context, v *visit, id string, write func([]an
 	}
 	for after := 0; ; {
 		var lines [][]any
+		last := after
 		err := a.DB.View(ctx, func(tx *db.Tx) error {
+			lines = nil
 			rows, err := tx.RunRows(id, "", after, exportPage)
 			if err != nil {
 				return err
@@ -182,13 +184,14 @@ func (a *Admin) result(ctx context.Context, v *visit, id string, write func([]an
 				if err != nil {
 					return err
 				}
-				lines, after = append(lines, line), rows[i].Line
+				lines, last = append(lines, line), rows[i].Line
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		after = last
 		for _, line := range lines {
 			if err := write(line); err != nil {
 				return err

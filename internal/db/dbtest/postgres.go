@@ -77,6 +77,9 @@ func newDatabase(t testing.TB, clause string) string {
 			t.Errorf("drop the database: %v", err)
 		}
 	})
+	if os.Getenv(SerializableEnv) != "" {
+		return Serializable(t, s.url(name))
+	}
 	return s.url(name)
 }
 
