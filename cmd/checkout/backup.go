@@ -82,6 +82,9 @@ func (c *dbCopyCmd) Run(s *shell) error {
 	if done.Served {
 		more += "\nA server is running on the source: what it writes from now on is not in the copy."
 	}
+	if done.Unguarded {
+		more += "\nOne of the two databases has no advisory locks: that no server ran on either of them is for you to know."
+	}
 	return s.print(done, "%d rows of %d tables are copied, read again there, and the same; %d histories prove themselves.%s", done.Rows, len(done.Tables), done.Chains, more)
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,11 +127,23 @@ func Open(ctx context.Context, cfg Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOf(store.Missing(), o.Log)
 	a, err := furnish(ctx, cfg, o, store)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return a, nil
+}
+
+// warnOf says once what the database lacks, and what nobody may do on it therefore (docs/scaling.md).
+func warnOf(missing []db.Guard, log *slog.Logger) {
+	var words []string
+	for _, g := range missing {
+		words = append(words, "no "+string(g)+", so that "+g.Unless())
+	}
+	if len(words) > 0 {
+		log.Warn("this database has "+strings.Join(words, "; and "), "docs", "scaling.md")
+	}
 }
 
 // furnish puts every room in its place on an open store.

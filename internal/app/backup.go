@@ -153,6 +153,8 @@ type Copied struct {
 	Events int64            `json:"events"`
 	// Served says that a server held the source meanwhile.
 	Served bool `json:"source_served"`
+	// Unguarded says that of one end, or of both, nobody can know whether a server holds it.
+	Unguarded bool `json:"unguarded"`
 }
 
 // CopyDatabase copies a whole database into an empty one, of whichever engine, or goes on with such a copy.
@@ -162,5 +164,6 @@ func CopyDatabase(ctx context.Context, from, to string) (out Copied, err error) 
 		return err
 	})
 	out.Tables, out.Rial, out.Rows, out.Before, out.Served = c.Rows, c.Rial, c.Total(), c.Before, c.Served
+	out.Unguarded = c.Unguarded
 	return out, err
 }

@@ -146,16 +146,19 @@ func (d *doctor) database(ctx context.Context) *Office {
 		d.find("database", "", FindingBad, "doctor.database.readonly", "error", err.Error())
 		return office
 	}
-	served, err := store.Served(ctx)
+	served, known, err := store.Served(ctx)
 	version, _, more := store.SchemaState(ctx)
 	if err := errors.Join(err, more); err != nil {
 		d.find("database", "", FindingBad, "doctor.database.closed", "error", err.Error())
 		return office
 	}
 	d.find("database", "", FindingOK, "doctor.database.ok", "engine", store.Engine(), "schema", strconv.FormatInt(version, 10))
-	if !served {
+	switch {
+	case !known:
+		d.find("server", "", FindingWarn, "doctor.server.unknown")
+	case !served:
 		d.find("server", "", FindingWarn, "doctor.server.stopped")
-	} else {
+	default:
 		d.find("server", "", FindingOK, "doctor.server.ok")
 	}
 	switch seen, err := opens(ctx, store, d.cfg); {

@@ -48,14 +48,18 @@ type DB struct {
 	lastMS atomic.Int64
 	bell   bell
 	lock   serveLock
+	serve  bool      // for a server
 	here   *presence // of a server on PostgreSQL
 	pooled bool      // whose transactions go through a pooler
 	still  time.Duration
 	// patient: the pooler's PostgreSQL waits for ever in the midst of a transaction.
 	patient atomic.Bool
-	stats   counters
-	health  health
-	closed  sync.Once
+	// What the database was found to lack.
+	lacksLocks   bool
+	lacksHistory atomic.Bool
+	stats        counters
+	health       health
+	closed       sync.Once
 }
 
 // engine is what SQLite and PostgreSQL do differently.
@@ -120,7 +124,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 	if t.migrations == nil {
 		t.migrations = embedded
 	}
-	db := &DB{target: t, now: opts.Now, watch: opts.Watch, pooled: opts.PoolURL != "", still: cmp.Or(opts.still, pgStill), health: health{over: make(chan struct{})}}
+	db := &DB{target: t, now: opts.Now, watch: opts.Watch, serve: opts.Serve, pooled: opts.PoolURL != "", still: cmp.Or(opts.still, pgStill), health: health{over: make(chan struct{})}}
 	if db.now == nil {
 		db.now = Forward(time.Now)
 	}
@@ -145,7 +149,7 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 			if err != nil {
 				return err
 			}
-			db.here = here
+			db.here, db.lacksLocks = here, here == nil
 		}
 	}
 	if err := settleSchema(ctx, db.target, opts); err != nil {

@@ -33,49 +33,59 @@ func (db *DB) lookAtHistory(serve bool) func(context.Context, *pgx.Conn) error {
 			return err
 		}
 		var standby bool
-		if err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery()`).Scan(&standby); err != nil {
+		var version string
+		err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery(), version()`).Scan(&standby, &version)
+		switch {
+		case lacks(err), yugabyte(version):
+			// Each node of YugabyteDB's has files of PostgreSQL's of its own, in which no commit stands.
+			db.lacksHistory.Store(true)
+		case err != nil:
 			return fmt.Errorf("ask whether this is a standby: %w", err)
+		case standby && serve:
+			return errStandby
 		}
-		if standby {
-			if serve {
-				return errStandby
-			}
+		if standby || db.lacksHistory.Load() {
 			return nil
 		}
-		var now, known string
-		err := conn.QueryRow(ctx, whereNow).Scan(&now, &known)
-		if notForUs(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read PostgreSQL's timeline: %w", err)
-		}
-		if now == known {
-			return nil
-		}
-		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return newHistory(ctx, tx, db.now()) })
-		if notForUs(err) {
+		err = db.lookAtTimeline(ctx, conn)
+		if noTimeline(err) {
+			db.lacksHistory.Store(true)
 			return nil
 		}
 		return err
 	}
 }
 
-// notForUs: there is no schema yet, or this service does not let us ask or write it down. Then the
-// numbers go on as the data say.
-func notForUs(err error) bool {
+func (db *DB) lookAtTimeline(ctx context.Context, conn *pgx.Conn) error {
+	var now, known string
+	err := conn.QueryRow(ctx, whereNow).Scan(&now, &known)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && now == known {
+		return nil // there is no schema yet, or all is as it was
+	}
+	if err != nil {
+		return fmt.Errorf("read PostgreSQL's timeline: %w", err)
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return newHistory(ctx, tx, db.now()) })
+}
+
+// noTimeline: there is none here, or we may not read it or write it down. Then the numbers go on as the data say.
+func noTimeline(err error) bool {
 	var refused *pgconn.PgError
-	return errors.Is(err, pgx.ErrNoRows) || errors.As(err, &refused) && (refused.Code == "42501" || refused.Code == "42883" || refused.Code == "0A000")
+	return lacks(err) || errors.As(err, &refused) && refused.Code == "42501"
 }
 
 // newHistory writes down where the database is now, and begins the new series when that is the same
 // cluster on another timeline. Another cluster it came to by a copy or a restore, which did their part.
 func newHistory(ctx context.Context, tx pgx.Tx, at time.Time) error {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(1147237992, hashtext(current_schema()))`); err != nil {
-		return fmt.Errorf("read the timeline: %w", err)
+	var schema, now, known string
+	err := tx.QueryRow(ctx, schemaNow).Scan(&schema)
+	if err == nil {
+		_, err = tx.Exec(ctx, `SELECT pg_advisory_xact_lock(`+lockOf(lockHistory, schema)+`)`)
 	}
-	var now, known string
-	if err := tx.QueryRow(ctx, whereNow).Scan(&now, &known); err != nil {
+	if err == nil {
+		err = tx.QueryRow(ctx, whereNow).Scan(&now, &known)
+	}
+	if err != nil {
 		return fmt.Errorf("read the timeline: %w", err)
 	}
 	if known == now {

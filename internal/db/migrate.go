@@ -202,7 +202,31 @@ func migrationLock() (lock.SessionLocker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make migration lock: %w", err)
 	}
-	return locker, nil
+	return &lockIfAny{SessionLocker: locker}, nil
+}
+
+// lockIfAny goes on where a database has no advisory locks. Two that migrate at once there meet in the same
+// table, and one of them fails with what it did; the operator runs one (see Locks).
+type lockIfAny struct {
+	lock.SessionLocker
+	none bool
+}
+
+// SessionLock takes the lock, if there is any.
+func (l *lockIfAny) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	err := l.SessionLocker.SessionLock(ctx, conn)
+	if l.none = lacks(err); l.none {
+		return nil
+	}
+	return err
+}
+
+// SessionUnlock gives it back.
+func (l *lockIfAny) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	if l.none {
+		return nil
+	}
+	return l.SessionLocker.SessionUnlock(ctx, conn)
 }
 
 // awaitMigration waits until nobody migrates.

@@ -16,6 +16,7 @@ import (
 // keeps a restore away, restores and commands) goes by the direct URL.
 
 var (
+	errPoolBlind     = errors.New("the database has no advisory locks, by which a server sees where its pooler leads: take CHECKOUT_DATABASE_POOL_URL away")
 	errPoolElsewhere = errors.New("the pooler leads to another database than the direct URL, or to another server")
 	errPoolCareless  = errors.New("the database answers commits before they are on disk, and a pooler passes no SET: ALTER DATABASE … SET synchronous_commit = on")
 )
@@ -23,13 +24,16 @@ var (
 // openTransactions opens the way of View and Update.
 func (db *DB) openTransactions(ctx context.Context, poolURL string) (*sql.DB, error) {
 	if poolURL == "" {
-		look := db.lookAtHistory(db.here != nil)
+		look := db.lookAtHistory(db.serve)
 		return openPostgresPool(db.target.url, pgConnections, func(ctx context.Context, conn *pgx.Conn) error {
 			if err := look(ctx, conn); err != nil {
 				return err
 			}
 			return db.hurry(ctx, conn)
 		})
+	}
+	if db.lacksLocks {
+		return nil, errPoolBlind
 	}
 	config, err := pgx.ParseConfig(poolURL)
 	if err != nil {
@@ -40,7 +44,7 @@ func (db *DB) openTransactions(ctx context.Context, poolURL string) (*sql.DB, er
 	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(db.settlePooled))
 	pool.SetMaxOpenConns(pgConnections)
 	pool.SetMaxIdleConns(pgConnections)
-	if db.here != nil {
+	if db.serve {
 		if err := db.sameServer(ctx, pool); err != nil {
 			return nil, errors.Join(err, pool.Close())
 		}
@@ -61,7 +65,7 @@ func (db *DB) settlePooled(ctx context.Context, conn *pgx.Conn) error {
 		Scan(&commit, &encoding, &standby, &patient)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the server's settings: %w", err)
+		return settingsUnread(err)
 	case encoding != "UTF8":
 		return fmt.Errorf("the database's encoding is %s, needed is UTF8", encoding)
 	case standby:
@@ -84,8 +88,8 @@ func (db *DB) sameServer(ctx context.Context, pool *sql.DB) error {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	var here bool
-	err = pool.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = 1147237991
- AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&here)
+	err = pool.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = $1
+ AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`, lockPresence).Scan(&here)
 	if err != nil {
 		return fmt.Errorf("connect through the pooler: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"dargah/internal/app/crash"
@@ -36,7 +37,10 @@ type pgEngine struct {
 	closed atomic.Bool
 }
 
-var errTooSlow = errors.New("the transaction took too long")
+var (
+	errTooSlow = errors.New("the transaction took too long")
+	errSilent  = errors.New("the server does not say whether a commit is on disk when it answers it (synchronous_commit): a payment could be lost")
+)
 
 // openPostgresPool opens connections on demand; look comes before each is used for the first time.
 func openPostgresPool(url string, connections int, look func(context.Context, *pgx.Conn) error) (*sql.DB, error) {
@@ -60,7 +64,7 @@ func settlePostgres(ctx context.Context, conn *pgx.Conn) error {
 	var commit, encoding string
 	err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), current_setting('server_encoding')").Scan(&commit, &encoding)
 	if err != nil {
-		return fmt.Errorf("read the server's settings: %w", err)
+		return settingsUnread(err)
 	}
 	if encoding != "UTF8" {
 		return fmt.Errorf("the database's encoding is %s, needed is UTF8", encoding)
@@ -93,6 +97,15 @@ const pgPatient = "current_setting('idle_in_transaction_session_timeout') = '0'"
 
 func (db *DB) stillness(set string) string {
 	return fmt.Sprintf("%s idle_in_transaction_session_timeout = %d", set, db.still.Milliseconds())
+}
+
+// settingsUnread: a server that has no such setting is no server for payments.
+func settingsUnread(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "42704" {
+		return fmt.Errorf("%w: %w", errSilent, err)
+	}
+	return fmt.Errorf("read the server's settings: %w", err)
 }
 
 func openPostgres(ctx context.Context, db *DB, poolURL string) (*pgEngine, error) {

@@ -19,24 +19,35 @@ var ErrRestored = errors.New("a restore is replacing this database")
 const (
 	presenceEvery = 2 * time.Second
 	presenceShort = 5 * time.Second
-	// presenceKeys are the lock's two numbers: "Darg", and which schema of the database.
-	presenceKeys = `1147237991, hashtext(current_schema())`
 )
 
 // presence keeps a server's lock, through lost connections too.
 type presence struct {
 	pool   *sql.DB
+	name   string    // of the lock
 	conn   *sql.Conn // nil while lost
 	cancel context.CancelFunc
 	kept   sync.WaitGroup
 }
 
+// openPresence returns nil where no lock keeps anybody out.
 func openPresence(ctx context.Context, db *DB) (*presence, error) {
 	pool, err := openPostgresPool(db.target.url, 1, settlePostgres)
 	if err != nil {
 		return nil, err
 	}
 	p := &presence{pool: pool}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connect: %w", err), pool.Close())
+	}
+	holds, err := locksHold(ctx, conn, db.target.url)
+	if err == nil && holds {
+		p.name, err = lockOn(ctx, conn, lockPresence)
+	}
+	if err = errors.Join(err, conn.Close()); err != nil || !holds {
+		return nil, errors.Join(err, pool.Close())
+	}
 	if p.conn, err = p.take(ctx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
@@ -50,7 +61,7 @@ func (p *presence) take(ctx context.Context) (*sql.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if err := tryForAWhile(ctx, conn, `SELECT pg_try_advisory_lock_shared(`+presenceKeys+`)`, ErrRestored); err != nil {
+	if err := tryForAWhile(ctx, conn, `SELECT pg_try_advisory_lock_shared(`+p.name+`)`, ErrRestored); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
@@ -98,16 +109,26 @@ func (p *presence) close() error {
 	if p.conn != nil {
 		// PostgreSQL would notice the closed connection a moment later.
 		short, cancel := context.WithTimeout(context.Background(), presenceShort)
-		_, _ = p.conn.ExecContext(short, `SELECT pg_advisory_unlock_shared(`+presenceKeys+`)`)
+		_, _ = p.conn.ExecContext(short, `SELECT pg_advisory_unlock_shared(`+p.name+`)`)
 		cancel()
 		_ = p.conn.Close() // it may be gone: what ended keep may have cut its last look short
 	}
 	return p.pool.Close()
 }
 
-// alone takes the lock for a restore, until the end is closed.
+// alone takes the lock for a restore or a copy, until the end is closed. errUnguarded: it would keep nobody out.
 func (e *end) alone(ctx context.Context) error {
-	err := tryForAWhile(ctx, e.conn, `SELECT pg_try_advisory_lock(`+presenceKeys+`)`, ErrServed)
+	holds, err := locksHold(ctx, e.conn, e.url)
+	if err == nil && !holds {
+		err = errUnguarded
+	}
+	var name string
+	if err == nil {
+		name, err = lockOn(ctx, e.conn, lockPresence)
+	}
+	if err == nil {
+		err = tryForAWhile(ctx, e.conn, `SELECT pg_try_advisory_lock(`+name+`)`, ErrServed)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", e, err)
 	}

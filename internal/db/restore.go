@@ -262,7 +262,15 @@ func restorePostgres(ctx context.Context, t target, o RestoreOptions) (r Restore
 		return r, err
 	}
 	defer to.close()
-	if err := to.alone(ctx); err != nil {
+	var version string
+	if err := to.conn.QueryRowContext(ctx, `SELECT version()`).Scan(&version); err != nil {
+		return r, fmt.Errorf("ask %s what it is: %w", to, err)
+	}
+	err = to.alone(ctx)
+	if yugabyte(version) || errors.Is(err, errUnguarded) {
+		return r, ErrNoRestore
+	}
+	if err != nil {
 		return r, err
 	}
 	if err := settleSchema(ctx, t, Options{CreateIfEmpty: true, Migrate: o.Replace}); err != nil {

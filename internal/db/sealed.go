@@ -137,11 +137,12 @@ func (tx *Tx) reseal(query string, args ...any) (bool, error) {
 	return n == 1, nil
 }
 
-// Served reports whether a server runs on this database.
-func (db *DB) Served(ctx context.Context) (served bool, err error) {
+// Served reports whether a server runs on this database, and whether that can be known: without advisory
+// locks it cannot.
+func (db *DB) Served(ctx context.Context) (served, known bool, err error) {
 	end, err := openEnd(ctx, db.target)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer func() { err = errors.Join(err, end.close()) }()
 	return end.served(ctx)

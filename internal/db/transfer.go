@@ -29,6 +29,8 @@ type Transferred struct {
 	Before int64
 	// Served: a server holds the source. What it writes from now on is not in the copy.
 	Served bool
+	// Unguarded: of one end, or of both, nobody can know whether a server holds it.
+	Unguarded bool
 }
 
 // transfer is one copy. at hears of what was done, and may end it there: for tests.
@@ -50,14 +52,16 @@ func (y transfer) run(ctx context.Context, fromURL, toURL string, check func(*DB
 		return c, fmt.Errorf("from: %w", err)
 	}
 	defer from.close()
-	if c.Served, err = from.served(ctx); err != nil {
+	var known bool
+	if c.Served, known, err = from.served(ctx); err != nil {
 		return c, fmt.Errorf("from: %w", err)
 	}
-	to, leave, err := openTarget(ctx, toURL)
+	to, guarded, leave, err := openTarget(ctx, toURL)
 	if err != nil {
 		return c, fmt.Errorf("to: %w", err)
 	}
 	defer leave()
+	c.Unguarded = !known || !guarded
 	// Who is in the wrong place hears it before a large source is read.
 	begun, err := to.begun(ctx)
 	if err != nil {
@@ -108,12 +112,12 @@ func openSource(ctx context.Context, url string) (*end, error) {
 	return openEnd(ctx, db.target)
 }
 
-// openTarget opens a database to be filled and keeps servers out until it is left. One without a schema
-// gets it.
-func openTarget(ctx context.Context, url string) (to *end, leave func(), err error) {
+// openTarget opens a database to be filled and keeps servers out until it is left, if it can (guarded). One
+// without a schema gets it.
+func openTarget(ctx context.Context, url string) (to *end, guarded bool, leave func(), err error) {
 	t, err := parseURL(url)
 	if err != nil {
-		return nil, nil, err
+		return nil, false, nil, err
 	}
 	t.migrations = embedded
 	made, err := Open(ctx, Options{URL: url, CreateIfEmpty: true})
@@ -121,25 +125,25 @@ func openTarget(ctx context.Context, url string) (to *end, leave func(), err err
 		err = made.Close()
 	}
 	if err != nil && !errors.Is(err, ErrCopying) {
-		return nil, nil, err
+		return nil, false, nil, err
 	}
 	held := &DB{target: t}
 	if err := held.LockForServe(); err != nil {
-		return nil, nil, err
+		return nil, false, nil, err
 	}
 	if to, err = openEnd(ctx, t); err != nil {
 		held.lock.release()
-		return nil, nil, err
+		return nil, false, nil, err
 	}
 	leave = func() { _ = to.close(); held.lock.release() }
 	if t.engine == PostgreSQL {
 		err = to.alone(ctx)
 	}
-	if err != nil {
+	if guarded = !errors.Is(err, errUnguarded); err != nil && guarded {
 		leave()
-		return nil, nil, err
+		return nil, false, nil, err
 	}
-	return to, leave, nil
+	return to, guarded, leave, nil
 }
 
 // begun reports whether a copy began here. Otherwise there must be no row.
@@ -312,23 +316,28 @@ func (e *end) finish(ctx context.Context) error {
 	})
 }
 
-// served says whether a server holds the database.
-func (e *end) served(ctx context.Context) (bool, error) {
+// served says whether a server holds the database, and whether that can be known.
+func (e *end) served(ctx context.Context) (held, known bool, err error) {
 	if e.engine == SQLite {
 		one := &DB{target: e.target}
 		err := one.LockForServe()
 		one.lock.release()
 		if errors.Is(err, ErrServed) {
-			return true, nil
+			return true, true, nil
 		}
-		return false, err
+		return false, true, err
 	}
-	var held bool
-	err := e.conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
- AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid = 1147237991
- AND objid = CAST(CAST(hashtext(current_schema()) AS BIGINT) & 4294967295 AS OID))`).Scan(&held)
+	if known, err = locksHold(ctx, e.conn, e.url); err != nil || !known {
+		return false, false, err
+	}
+	name, err := lockOn(ctx, e.conn, lockPresence)
 	if err != nil {
-		return false, fmt.Errorf("look for servers of %s: %w", e, err)
+		return false, false, err
 	}
-	return held, nil
+	// A lock that nobody holds is had for the moment of this statement; a server that begins just then asks again.
+	var free bool
+	if err := e.conn.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock(`+name+`)`).Scan(&free); err != nil {
+		return false, false, fmt.Errorf("look for servers of %s: %w", e, err)
+	}
+	return !free, true, nil
 }
