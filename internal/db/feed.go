@@ -163,7 +163,7 @@ func (tx *Tx) insertFeeds(merchantID string) error {
 		return err
 	}
 	_, err := tx.exec(`INSERT INTO feeds (merchant_id, live, shop, last_position)
-SELECT $1, 0, COALESCE(MAX(shop), 0) + 1, 0 FROM feeds UNION ALL SELECT $1, 1, COALESCE(MAX(shop), 0) + 2, 0 FROM feeds`, merchantID)
+SELECT CAST($1 AS TEXT), 0, COALESCE(MAX(shop), 0) + 1, 0 FROM feeds UNION ALL SELECT CAST($1 AS TEXT), 1, COALESCE(MAX(shop), 0) + 2, 0 FROM feeds`, merchantID)
 	if err != nil {
 		return fmt.Errorf("insert feeds: %w", err)
 	}

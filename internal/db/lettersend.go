@@ -69,9 +69,9 @@ func (tx *Tx) Outbox(merchantID string, live bool) (OutboxState, error) {
 	}
 	var o OutboxState
 	var waiting, oldest, refused int64
-	err := tx.row(`SELECT COALESCE(SUM(CASE WHEN status = 'queued' THEN 1 ELSE 0 END), 0),
+	err := tx.row(`SELECT CAST(COALESCE(SUM(CASE WHEN status = 'queued' THEN 1 ELSE 0 END), 0) AS BIGINT),
   COALESCE(MIN(CASE WHEN status = 'queued' THEN created_at_ms END), 0),
-  COALESCE(SUM(CASE WHEN status = 'refused' THEN 1 ELSE 0 END), 0) FROM letters`+w.sql(), w.args...).Scan(&waiting, &oldest, &refused)
+  CAST(COALESCE(SUM(CASE WHEN status = 'refused' THEN 1 ELSE 0 END), 0) AS BIGINT) FROM letters`+w.sql(), w.args...).Scan(&waiting, &oldest, &refused)
 	if err != nil {
 		return o, fmt.Errorf("count the outbox: %w", err)
 	}

@@ -17,7 +17,8 @@ const mostStrays = 10
 // InsertStray keeps a stray callback for a person; the same one twice is one, and of one token only
 // the first few.
 func (tx *Tx) InsertStray(id, gateway, tokenHash, fields string) error {
-	_, err := tx.exec(`INSERT INTO stray_callbacks (id, gateway, token_hash, fields, created_at_ms) SELECT $1, $2, $3, $4, CAST($5 AS BIGINT) WHERE (SELECT COUNT(*) FROM stray_callbacks WHERE token_hash = $3) < $6 ON CONFLICT DO NOTHING`,
+	_, err := tx.exec(`INSERT INTO stray_callbacks (id, gateway, token_hash, fields, created_at_ms) 
+SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) WHERE (SELECT COUNT(*) FROM stray_callbacks WHERE token_hash = $3) < $6 ON CONFLICT DO NOTHING`,
 		id, gateway, tokenHash, fields, ms(tx.now), int64(mostStrays))
 	if err != nil {
 		return fmt.Errorf("insert stray callback: %w", err)
