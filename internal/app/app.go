@@ -195,12 +195,12 @@ func furnish(ctx context.Context, cfg Config, o Options, store *db.DB) (*App, er
 
 // openSimulator builds the gateways of test mode on the ledger that the database keeps for them.
 func openSimulator(ctx context.Context, baseURL string, store *db.DB, now func() time.Time) (*simulator.Simulator, error) {
-	entries, err := simulatorEntries(ctx, store)
+	entries, err := simulatorEntries(ctx, store, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the simulator's ledger: %w", err)
 	}
 	sim, err := simulator.New(simulator.Options{
-		PublicURL: baseURL + simulatorPath, Now: now, Journal: journal{store}, Entries: entries,
+		PublicURL: baseURL + simulatorPath, Now: now, Journal: journalOf(store), Entries: entries,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the simulator: %w", err)

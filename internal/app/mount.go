@@ -38,10 +38,26 @@ func (j journal) Record(ctx context.Context, entry []byte) error {
 	return err
 }
 
-func simulatorEntries(ctx context.Context, store *db.DB) ([][]byte, error) {
+// sharedJournal is a journal to which other processes append as well.
+type sharedJournal struct{ journal }
+
+// Since reads what stands behind the first entries.
+func (j sharedJournal) Since(ctx context.Context, n int) ([][]byte, error) {
+	return simulatorEntries(ctx, j.db, n)
+}
+
+// journalOf is the ledger's journal in a database; on SQLite there is one server, which knows it.
+func journalOf(store *db.DB) simulator.Journal {
+	if store.Engine() == db.SQLite {
+		return journal{store}
+	}
+	return sharedJournal{journal{store}}
+}
+
+func simulatorEntries(ctx context.Context, store *db.DB, after int) ([][]byte, error) {
 	var entries [][]byte
 	err := store.View(ctx, func(tx *db.Tx) (err error) {
-		entries, err = tx.SimulatorEntries()
+		entries, err = tx.SimulatorEntries(after)
 		return err
 	})
 	return entries, err

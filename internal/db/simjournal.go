@@ -18,9 +18,9 @@ ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1
 	return nil
 }
 
-// SimulatorEntries reads the journal, oldest first.
-func (tx *Tx) SimulatorEntries() ([][]byte, error) {
-	rows, err := tx.query(`SELECT entry FROM simulator_journal ORDER BY seq`)
+// SimulatorEntries reads the journal behind its first entries, oldest first.
+func (tx *Tx) SimulatorEntries(after int) ([][]byte, error) {
+	rows, err := tx.query(`SELECT entry FROM simulator_journal WHERE seq > $1 ORDER BY seq`, int64(after))
 	if err != nil {
 		return nil, fmt.Errorf("read simulator journal: %w", err)
 	}

@@ -178,7 +178,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 		"ClaimSetting":         func(tx *db.Tx) error { return one(tx.ClaimSetting("t", "v")) },
 		"DeleteSetting":        func(tx *db.Tx) error { return one(tx.DeleteSetting("s")) },
 		"AppendSimulatorEntry": func(tx *db.Tx) error { return tx.AppendSimulatorEntry([]byte("{}")) },
-		"SimulatorEntries":     func(tx *db.Tx) error { return one(tx.SimulatorEntries()) },
+		"SimulatorEntries":     func(tx *db.Tx) error { return one(tx.SimulatorEntries(0)) },
 		"InsertStray":          func(tx *db.Tx) error { return tx.InsertStray("str_2", "ghesta", "h2", "{}") },
 		"Strays":               func(tx *db.Tx) error { return one(tx.Strays(9)) },
 		"InsertUser": func(tx *db.Tx) error {

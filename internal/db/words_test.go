@@ -365,7 +365,7 @@ func TestSimulatorJournal(t *testing.T) {
 		wg.Wait()
 		update(t, d, func(tx *db.Tx) error { return tx.AppendSimulatorEntry([]byte(`last`)) })
 		view(t, d, func(tx *db.Tx) error {
-			entries, err := tx.SimulatorEntries()
+			entries, err := tx.SimulatorEntries(0)
 			if len(entries) != 21 || string(entries[20]) != "last" {
 				t.Errorf("%d entries", len(entries))
 			}

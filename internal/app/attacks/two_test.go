@@ -2,9 +2,14 @@ package attacks_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"html"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +83,57 @@ func TestTwoProcesses_AreOneHouse(t *testing.T) {
 	if asked == 10 {
 		t.Errorf("%d guesses about one link at the second door, after all of them at the first", asked)
 	}
+}
+
+// A test payment begins at one process, is paid on the bank's page at the other and comes back to the first:
+// the simulated bank is one.
+func TestTwoProcesses_TestMode(t *testing.T) {
+	t.Parallel()
+	one := openOn(t, dbtest.PostgresURL(t), nil)
+	two := one.beside()
+	s := one.shop(newBank(t))
+	_, key, err := one.app.Access.CreateKey(t.Context(), s.slug, "two", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gateway := range []string{"gardeshpay", "ghesta"} {
+		var inv invoice
+		made := one.do(http.MethodPost, "/api/v1/invoices", fmt.Sprintf(`{"amount":%d}`, price), "Authorization", "Bearer "+key, "Content-Type", "application/json")
+		if err := json.Unmarshal([]byte(made.body), &inv); err != nil {
+			t.Fatal(err)
+		}
+		begun := one.post("/i/"+inv.token()+"/pay", url.Values{"gateway": {gateway}, "payer_name": {"نگار احمدی"}, "payer_mobile": {"09121234567"}})
+		bank := begun.location()
+		if bank == "" {
+			t.Fatalf("%s: %d %s", gateway, begun.status, begun.body)
+		}
+		if a := two.get(bank); a.status != http.StatusOK {
+			t.Fatalf("%s: the bank's page at the other process: %d", gateway, a.status)
+		}
+		paid := two.post(bank, url.Values{"outcome": {"paid"}})
+		back := one.bring(paid)
+		if back.status != http.StatusSeeOther {
+			t.Fatalf("%s: the way back: %d %.300s", gateway, back.status, back.body)
+		}
+		if a := two.get("/i/" + inv.token()); !strings.Contains(a.body, `data-state="paid"`) {
+			t.Errorf("%s: %.300s", gateway, a.body)
+		}
+	}
+}
+
+// bring follows a bank's answer as a browser does: an address, or a form that posts itself.
+func (h *house) bring(a answer) answer {
+	h.Helper()
+	if to := a.location(); to != "" {
+		return h.get(to)
+	}
+	action := regexp.MustCompile(`action="([^"]+)"`).FindStringSubmatch(a.body)
+	form := url.Values{}
+	for _, m := range regexp.MustCompile(`name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(a.body, -1) {
+		form.Set(m[1], html.UnescapeString(m[2]))
+	}
+	if action == nil {
+		h.Fatalf("neither an address nor a form: %d %.500s", a.status, a.body)
+	}
+	return h.post(html.UnescapeString(action[1]), form)
 }

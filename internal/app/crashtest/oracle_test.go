@@ -96,7 +96,7 @@ func (w *world) builtInLedger() []simulator.Payment {
 	w.Helper()
 	var entries [][]byte
 	w.books(w, func(tx *db.Tx) (err error) {
-		entries, err = tx.SimulatorEntries()
+		entries, err = tx.SimulatorEntries(0)
 		return err
 	})
 	later := func() time.Time { return time.Now().Add(16 * time.Minute) }

@@ -64,8 +64,29 @@ func (s *Simulator) commit(ctx context.Context, e entry) error {
 		if err := s.opt.Journal.Record(ctx, raw); err != nil {
 			return fmt.Errorf("%w: %w", errUnavailable, err)
 		}
+		if _, shared := s.opt.Journal.(Shared); shared {
+			return s.catchUp(ctx) // with those that others recorded before it
+		}
 	}
+	s.applied++
 	return s.books.apply(e)
+}
+
+// catchUp applies what other simulators recorded in a journal that we share. The caller holds mu.
+func (s *Simulator) catchUp(ctx context.Context) error {
+	j, shared := s.opt.Journal.(Shared)
+	if !shared {
+		return nil
+	}
+	entries, err := j.Since(ctx, s.applied)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	for _, raw := range entries {
+		s.applied++
+		err = errors.Join(err, s.replay(raw))
+	}
+	return err
 }
 
 func (s *Simulator) replay(raw []byte) error {

@@ -98,8 +98,12 @@ func (s *Simulator) reset(ctx context.Context) error {
 	return nil
 }
 
-// tick is the simulator's present, to the millisecond that entries keep. The caller holds mu.
+// tick is the simulator's present, to the millisecond that entries keep, and with what others have recorded
+// until then. The caller holds mu.
 func (s *Simulator) tick() time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), recordPatience)
+	defer cancel()
+	_ = s.catchUp(ctx) // a journal that cannot be read takes no entry either, and that is said
 	s.books.advanceTo(time.UnixMilli(s.opt.Now().Add(s.books.offset).UnixMilli()))
 	return s.books.last
 }

@@ -1,10 +1,12 @@
 package simulator_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +136,41 @@ func TestReplay_SameLedger(t *testing.T) {
 			}
 			w.sim = again
 			w.server.Config.Handler = http.StripPrefix("/simulator", again)
+		}
+	}
+}
+
+// sharedJournal is one that two simulators have.
+type sharedJournal struct{ *journal }
+
+func (j sharedJournal) Since(_ context.Context, n int) ([][]byte, error) {
+	return slices.Clone(j.entries[n:]), nil
+}
+
+// Two simulators on one journal, asked in turns, are one vendor.
+func TestShared_OneVendor(t *testing.T) {
+	for seed := range int64(3) {
+		w := newWorld(t, nil)
+		var two [2]*simulator.Simulator
+		for i := range two {
+			var err error
+			two[i], err = simulator.New(simulator.Options{
+				PublicURL: "http://127.0.0.1:8080/simulator", Now: func() time.Time { return noon }, Journal: sharedJournal{w.journal},
+				Control: true, MaxHang: time.Millisecond,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.sim = two[0]
+		turn := 0 // the world asks one thing after the other
+		w.server.Config.Handler = http.StripPrefix("/simulator", http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+			turn++
+			two[turn%2].ServeHTTP(out, in)
+		}))
+		stroll(t, w, rand.New(rand.NewSource(seed)), 120)
+		if one, other := two[0].Ledger(), two[1].Ledger(); !reflect.DeepEqual(one, other) || len(one.Payments) == 0 {
+			t.Fatalf("seed %d: one says %+v\nthe other %+v", seed, one, other)
 		}
 	}
 }

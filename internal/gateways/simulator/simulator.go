@@ -23,6 +23,13 @@ type Journal interface {
 	Record(ctx context.Context, entry []byte) error
 }
 
+// Shared is a Journal in which other simulators record as well. Since returns what stands behind the first n
+// entries, oldest first. Armed faults and switches are each one's own.
+type Shared interface {
+	Journal
+	Since(ctx context.Context, n int) ([][]byte, error)
+}
+
 // Options say where the simulator lives and how strictly its vendors behave. The zero value of every
 // field but PublicURL is a good default.
 type Options struct {
@@ -73,6 +80,7 @@ type Simulator struct {
 	switches Switches
 	armed    []armed
 	books    books
+	applied  int // entries of the journal
 }
 
 // New replays the given entries and returns a simulator that goes on from there.
@@ -90,6 +98,7 @@ func New(opt Options) (*Simulator, error) {
 		if err := s.replay(raw); err != nil {
 			return nil, fmt.Errorf("replay entry %d: %w", i, err)
 		}
+		s.applied++
 	}
 	s.all, s.front = s.routes(true), s.routes(false)
 	return s, nil
