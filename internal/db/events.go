@@ -21,7 +21,8 @@ func (tx *Tx) InsertEvents(events []checkout.Event) error {
 	args := make([]any, 0, columns*len(events))
 	for i := range events {
 		e := &events[i]
-		args = append(args, e.InvoiceID, e.Sequence, e.AttemptID, e.Type, e.Actor, e.RequestID, e.GatewayID, e.Data, ms(e.CreatedAt))
+		args = append(args, e.InvoiceID, e.Sequence, shortAttempt(e.AttemptID), shortType(e.Type), shortActor(e.Actor), shortRequest(e.RequestID),
+			e.GatewayID, e.Data, ms(e.CreatedAt))
 	}
 	_, err := tx.exec(`INSERT INTO events (`+eventColumns+`) VALUES `+rowsOf(len(events), columns), args...)
 	if err != nil {
@@ -79,6 +80,7 @@ func scanEvent(row scanner, more ...any) (checkout.Event, error) {
 	if err != nil {
 		return e, err
 	}
+	lengthen(&e)
 	e.CreatedAt, e.ID = fromMS(created), EventID(e.InvoiceID, e.Sequence)
 	return e, nil
 }
@@ -86,7 +88,8 @@ func scanEvent(row scanner, more ...any) (checkout.Event, error) {
 // CountEvents counts an attempt's events of one type, to bound what a repeated callback can write.
 func (tx *Tx) CountEvents(invoiceID, attemptID, kind string) (int, error) {
 	var n int64
-	err := tx.row(`SELECT COUNT(*) FROM events WHERE invoice_id = $1 AND attempt_id = $2 AND type = $3`, invoiceID, attemptID, kind).Scan(&n)
+	err := tx.row(`SELECT COUNT(*) FROM events WHERE invoice_id = $1 AND (attempt_id = $2 OR attempt_id = $3) AND (type = $4 OR type = $5)`,
+		invoiceID, shortAttempt(attemptID), attemptID, shortType(kind), kind).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count events: %w", err)
 	}
@@ -137,10 +140,12 @@ FROM invoices i LEFT JOIN events e ON e.invoice_id = i.id ORDER BY i.id, e.seque
 		if !sequence.Valid {
 			continue
 		}
-		c.Events = append(c.Events, checkout.Event{
+		e := checkout.Event{
 			ID: EventID(n.InvoiceID, sequence.Int64), InvoiceID: n.InvoiceID, Sequence: sequence.Int64, AttemptID: attempt.String, Type: kind.String,
 			Actor: actor.String, RequestID: request.String, GatewayID: gateway.String, Data: data.String, CreatedAt: fromMS(created.Int64),
-		})
+		}
+		lengthen(&e)
+		c.Events = append(c.Events, e)
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read the chains: %w", err)

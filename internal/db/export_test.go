@@ -178,3 +178,8 @@ func CopyUpTo(ctx context.Context, fromURL, toURL string, version int64) error {
 	}
 	return ends[1].exec(ctx, "COMMIT")
 }
+
+// EventForms are the short forms in which events are kept, and the ways back.
+var EventForms = map[string]struct{ Short, Full func(string) string }{
+	"type": {shortType, fullType}, "actor": {shortActor, fullActor}, "attempt": {shortAttempt, fullAttempt}, "request": {shortRequest, fullRequest},
+}

@@ -67,9 +67,13 @@ type NewsEvent struct {
 	ResolvedByOne bool
 }
 
-// unsummed are the events that say nothing to sums: most of a payment's bulk.
-const unsummed = `e.type <> 'verify.answered' AND e.type <> 'callback.received' AND e.type <> 'callback.mismatch' AND e.type <> 'callback.rejected'
-  AND e.type <> 'attempt.redirected' AND e.type <> 'invoice.sent'`
+// What sums look for in events, in SQL. Those that say nothing to them are most of a payment's bulk.
+var (
+	unsummed = typed(checkout.EventVerifyAnswered, checkout.EventCallbackReceived, checkout.EventAttemptRedirected, checkout.EventInvoiceSent,
+		checkout.EventCallbackMismatch, checkout.EventCallbackRejected)
+	withData    = typed(checkout.EventAttemptResolved, checkout.EventInvoiceRefunded)
+	withAttempt = typed(checkout.EventAttemptCreated, checkout.EventInvoicePaid)
+)
 
 // FeedBehind reads what stands in a feed behind a place, at most limit places, and the last of them.
 func (tx *Tx) FeedBehind(f checkout.Feed, place int64, limit int) (last int64, list []News, err error) {
@@ -94,11 +98,11 @@ func (tx *Tx) FeedMissing(f checkout.Feed, limit int) ([]News, error) {
 
 func (tx *Tx) news(f checkout.Feed, source string, args ...any) ([]News, error) {
 	rows, err := tx.query(`SELECT f.position, f.number, f.first_sequence, f.last_sequence, i.amount_rial, e.sequence, e.type, e.attempt_id, e.created_at_ms,
-  CASE WHEN e.type = 'attempt.resolved' OR e.type = 'invoice.refunded' THEN e.data ELSE '' END,
+  CASE WHEN `+withData+` THEN e.data ELSE '' END,
   a.gateway, a.created_at_ms, a.amount_rial, a.card_mask, a.returned_at_ms, a.verified_at_ms, a.resolved_at_ms
 FROM (`+source+`) AS f CROSS JOIN invoices i CROSS JOIN events e
-LEFT JOIN attempts a ON a.id = e.attempt_id AND (e.type = 'attempt.created' OR e.type = 'invoice.paid')
-WHERE i.merchant_id = $1 AND i.live = $2 AND i.number = f.number AND e.invoice_id = i.id AND e.sequence <= f.last_sequence AND `+unsummed+`
+LEFT JOIN attempts a ON a.id = CASE WHEN `+withAttempt+` THEN `+attemptOf+` END
+WHERE i.merchant_id = $1 AND i.live = $2 AND i.number = f.number AND e.invoice_id = i.id AND e.sequence <= f.last_sequence AND NOT `+unsummed+`
 ORDER BY f.position, f.number, e.sequence`, append([]any{f.MerchantID, bit(f.Live)}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read what is new: %w", err)
@@ -117,6 +121,7 @@ ORDER BY f.position, f.number, e.sequence`, append([]any{f.MerchantID, bit(f.Liv
 			return nil, fmt.Errorf("read what is new: %w", err)
 		}
 		n.Amount, e.At = money.Rial(amount), fromMS(at)
+		e.Type, e.AttemptID = fullType(e.Type), fullAttempt(e.AttemptID)
 		e.Gateway, e.CardMask, e.Paid = gateway.String, mask.String, money.Rial(paid.Int64)
 		e.Began, e.Returned, e.Verified, e.ResolvedByOne = fromNullMS(began), fromNullMS(returned), fromNullMS(verified), resolved.Valid
 		if k := len(list) - 1; k < 0 || list[k].Position != n.Position || list[k].Number != n.Number {

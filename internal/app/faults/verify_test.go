@@ -323,7 +323,7 @@ func TestF16_DieBeforeTheOutboxIsSent(t *testing.T) {
 		g.open()
 		h.kill()
 		release()
-		if n := number(t, url, "SELECT COUNT(*) FROM events WHERE type = 'invoice.paid'"); n != 1 {
+		if n := number(t, url, "SELECT COUNT(*) FROM events WHERE type IN ('ip', 'invoice.paid')"); n != 1 {
 			t.Errorf("%d invoice.paid events before the second payment is in the books", n)
 		}
 		h.boot()
