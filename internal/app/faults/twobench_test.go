@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,13 +15,11 @@ import (
 var (
 	stretch   = flag.Duration("faults.stretch", 5*time.Second, "BenchmarkTwoProcesses: how long customers go to one process, then to both")
 	stretches = flag.Int("faults.stretches", 6, "BenchmarkTwoProcesses: how many such pairs")
-	share     = flag.Float64("faults.share", 0, "BenchmarkTwoProcesses: the share of the time that each process runs, 0 for all of it")
 )
 
 // BenchmarkTwoProcesses has 64 customers pay at a bank that takes 50 ms, on one PostgreSQL: for a while at
 // one process, for a while at two, in turns, since the machine's own speed changes. Customers, bank, database
-// and processes share one machine: a process that is stopped most of the time stands for one on a small
-// machine of its own.
+// and processes share one machine: only what they leave idle can a second process use.
 func BenchmarkTwoProcesses(b *testing.B) {
 	const customers = 64
 	one := newHouse(b, dbtest.PostgresURL(b), "GOMAXPROCS=1")
@@ -37,7 +34,6 @@ func BenchmarkTwoProcesses(b *testing.B) {
 	one.boot()
 	two.shop = &shop{TB: b, base: one.base, key: one.key, bank: one.bank, client: through(func() string { return two.getenv("CHECKOUT_ADDR") }), pause: one.pause, most: one.most}
 	two.boot()
-	free := []func(){one.now.slowed(*share), two.now.slowed(*share)}
 	hosts := []string{one.getenv("CHECKOUT_ADDR"), two.getenv("CHECKOUT_ADDR")}
 	var turn, open atomic.Int64
 	open.Store(1)
@@ -66,9 +62,6 @@ func BenchmarkTwoProcesses(b *testing.B) {
 		alone, both, ratio = append(alone, a), append(both, t), append(ratio, t/a)
 	}
 	c.disperse()
-	for _, f := range free {
-		f()
-	}
 	one.oracle()
 	one.stop()
 	two.stop()
@@ -81,27 +74,4 @@ func BenchmarkTwoProcesses(b *testing.B) {
 func middleOf(list []float64) float64 {
 	slices.Sort(list)
 	return list[len(list)/2]
-}
-
-// slowed lets a process run a share of the time, until the func that it returns is called.
-func (r *run) slowed(share float64) (freed func()) {
-	if share == 0 {
-		return func() {}
-	}
-	const turn = 10 * time.Millisecond
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			_ = r.cmd.Process.Signal(syscall.SIGSTOP)
-			time.Sleep(time.Duration((1 - share) * float64(turn)))
-			_ = r.cmd.Process.Signal(syscall.SIGCONT)
-			select {
-			case <-over:
-				return
-			case <-time.After(time.Duration(share * float64(turn))):
-			}
-		}
-	}()
-	return func() { close(over); <-done }
 }
