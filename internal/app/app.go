@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -55,10 +54,6 @@ const (
 	// verifiers is how many verify calls run at once; each waits for a gateway and costs little.
 	// A gateway that hangs must not keep the others' customers waiting: there are places enough.
 	verifiers = 256
-	// drainSlack is what a verify needs beyond the gateway's own time-out, to write its answer down.
-	drainSlack = 5 * time.Second
-	// lostPatience is what requests get to hear that the storage is gone.
-	lostPatience = time.Second
 
 	// How often one API key may call: far above what a shop needs; it stops a program that runs wild.
 	apiPerSecond = 2000
@@ -229,54 +224,4 @@ func openServer(a *App, cfg Config, o Options, sim *simulator.Simulator) (*serve
 	})
 	mountSimulator(srv, sim)
 	return srv, nil
-}
-
-// Start runs the stored jobs and the schedules. Stop ends them.
-func (a *App) Start(ctx context.Context) {
-	a.ran.Go(func() { a.worker.Run(context.WithoutCancel(ctx)) })
-}
-
-// Serve answers on l until ctx ends, then stops gracefully. It owns l.
-func (a *App) Serve(ctx context.Context, l net.Listener) error {
-	served := make(chan error, 1)
-	go func() {
-		if a.certs != nil {
-			served <- a.Server.ServeTLS(l, a.certs.config())
-			return
-		}
-		served <- a.Server.Serve(l)
-	}()
-	var failed error
-	patience := a.patience()
-	select {
-	case <-ctx.Done():
-		a.log.Info("stopping: no new requests, finishing what is under way")
-	case failed = <-served:
-	case <-a.db.Lost():
-		// Nothing can be written down any more, so there is nothing to wait for.
-		failed, patience = a.db.LostBy(), lostPatience
-		a.log.Error("stopping: the next start reads what is really there", "err", failed)
-	}
-	return errors.Join(failed, a.stop(ctx, patience))
-}
-
-// Stop drains the house: requests first, since they may have to hand on a verify, then the verifies
-// under way, each for as long as a gateway may take. What is left over is stored, and is taken up
-// again at the next start.
-func (a *App) Stop(ctx context.Context) error { return a.stop(ctx, a.patience()) }
-
-func (a *App) patience() time.Duration { return a.cfg.GatewayTimeout + drainSlack }
-
-func (a *App) stop(ctx context.Context, patience time.Duration) error {
-	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	a.Engine.StopCounts()
-	err := a.Server.Shutdown(down)
-	if drained := a.worker.Drain(patience); errors.Is(drained, worker.ErrImpatient) {
-		a.log.Warn("work was cut off; it goes on after the next start")
-	} else {
-		err = errors.Join(err, drained)
-	}
-	a.ran.Wait()
-	return errors.Join(err, a.db.Close())
 }

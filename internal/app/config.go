@@ -32,6 +32,7 @@ type Config struct {
 	DKIMKey         string
 	GatewayTimeout  time.Duration
 	AttemptTTL      time.Duration
+	Drain           time.Duration // 0: at once
 	MetricsAddr     string
 	LogLevel        slog.Level
 	LogFormat       string // "json" or "text"

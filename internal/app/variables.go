@@ -47,6 +47,7 @@ func Variables() []Variable {
 		{Name: "CHECKOUT_DKIM_KEY", Absent: "off", Secret: true, Text: "private key in PEM, RSA or Ed25519; all three or none", set: setDKIMKey},
 		{Name: "CHECKOUT_GATEWAY_TIMEOUT", Default: "20s", Text: "one call to a gateway", set: setDuration(func(c *Config) *time.Duration { return &c.GatewayTimeout })},
 		{Name: "CHECKOUT_ATTEMPT_TTL", Default: "30m", Text: "a customer who has not come back by then has abandoned the attempt", set: setDuration(func(c *Config) *time.Duration { return &c.AttemptTTL })},
+		{Name: "CHECKOUT_DRAIN", Absent: "off", Text: "how long requests are still taken at SIGTERM while /readyz already says 503, so that a proxy that asks there sends none any more, such as 5s", set: setDuration(func(c *Config) *time.Duration { return &c.Drain })},
 		{Name: "CHECKOUT_METRICS_ADDR", Absent: "off", Text: "Prometheus on its own listener, at /metrics", set: setAddr(func(c *Config) *string { return &c.MetricsAddr })},
 		{Name: "CHECKOUT_ALERT_URL", Absent: "off", Secret: true, Text: "an address that is told, as JSON by POST, what needs the operator; operators get a letter as well", set: setHTTPURL(func(c *Config) *string { return &c.AlertURL })},
 		{Name: "CHECKOUT_BACKUP_DIR", Absent: "off", Text: "folder for backups that serve makes by itself", set: func(c *Config, value string) error { c.BackupDir = value; return nil }},

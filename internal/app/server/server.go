@@ -135,10 +135,13 @@ func closed(err error) error {
 	return fmt.Errorf("serve: %w", err)
 }
 
+// Leave says "not ready" to the load balancer and goes on taking requests.
+func (s *Server) Leave() { s.draining.Store(true) }
+
 // Shutdown says "not ready" to the load balancer, lets the requests at work end, and takes no new
 // ones. What ctx does not wait for is cut; every step of a payment is stored before it is taken.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
+	s.Leave()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("drain: %w", err), s.http.Close())
 	}
