@@ -38,7 +38,7 @@ func moneyPath() []target {
 		{room: "internal/gateways/gardeshpay"},
 		{room: "internal/gateways/ghesta"},
 		{room: "internal/db", files: []string{
-			"accounts.go", "attempts.go", "batch.go", "events.go", "idempotency.go", "invoices.go",
+			"accounts.go", "attempts.go", "batch.go", "eventforms.go", "events.go", "idempotency.go", "invoices.go",
 			"jobs.go", "once.go", "references.go", "stray.go", "where.go", "writer.go",
 		}},
 		{room: "internal/app/payments"},
