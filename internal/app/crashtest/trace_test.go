@@ -159,7 +159,7 @@ func hasAll(s string, words []string) bool {
 func firstWrite(trace []call, s store, word string) *call {
 	for i := range trace {
 		c := &trace[i]
-		if c.writes() && s.holds(c) && strings.Contains(c.data, word) {
+		if c.writes() && s.holds(c) && hasAll(c.data, []string{word}) {
 			return c
 		}
 	}
