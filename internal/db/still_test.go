@@ -24,7 +24,7 @@ func TestPostgres_StandsStill(t *testing.T) {
 			if pooled {
 				opts.PoolURL = dbtest.Pooler(t, direct)
 			}
-			sleeper := dbtest.Open(t, opts.Still(300*time.Millisecond))
+			sleeper := dbtest.Open(t, opts.Still(2*time.Second))
 			other := dbtest.Open(t, opts)
 			update(t, other, func(tx *db.Tx) error { return put(tx, "row", "before") })
 			set := func(tx *db.Tx, value string) error {
