@@ -163,7 +163,7 @@ func TestServe_CertificateByItself(t *testing.T) {
 	}
 }
 
-// Two processes on one database, started at once, ask for one certificate and serve it both. The authority
+// Two processes on one database, started one right after the other, ask for one certificate and serve it both. The authority
 // knocks at one of them alone, whichever has asked.
 func TestServe_CertificateOfTwo(t *testing.T) {
 	h, one, two := newHouse(t), newDoors(t), newDoors(t)
@@ -173,7 +173,16 @@ func TestServe_CertificateOfTwo(t *testing.T) {
 	h.env = append(slices.Clone(h.env), certified(directory, trusted, one)...)
 	beside.env = append(slices.Clone(beside.env), certified(directory, trusted, two)...)
 	var serials []string
-	first, second := h.start("serve"), beside.start("serve")
+	first := h.start("serve")
+	// A knock at a door that is not open yet would be tried again in a minute only.
+	first.until("the door is open", func() bool {
+		c, err := net.Dial("tcp", one.plain)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	second := beside.start("serve")
 	for i, d := range []*doors{one, two} {
 		d.trusting(t, roots)
 		var answer *http.Response
