@@ -144,6 +144,8 @@ func TestReplay_SameLedger(t *testing.T) {
 type sharedJournal struct{ *journal }
 
 func (j sharedJournal) Since(_ context.Context, n int) ([][]byte, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	return slices.Clone(j.entries[n:]), nil
 }
 
