@@ -23,8 +23,14 @@ func ParseObject(body []byte, known ...string) (Object, error) {
 	if !json.Valid(body) {
 		return nil, errors.New("read JSON: not one JSON value")
 	}
-	if err := uniqueMembers(json.NewDecoder(bytes.NewReader(body))); err != nil {
+	var all any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber() // 1e400 is a number, too
+	if err := dec.Decode(&all); err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
+	}
+	if members(all) != colons(body) {
+		return nil, errors.New("read JSON: a member twice")
 	}
 	return readObject(body, known)
 }
@@ -65,37 +71,40 @@ func (o Object) wrongCase(known []string) error {
 	return nil
 }
 
-// uniqueMembers reads one value and fails at the first member that an object has twice.
-// json.Valid has bounded the depth before.
-func uniqueMembers(dec *json.Decoder) error {
-	dec.UseNumber()
-	tok, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	delim, nested := tok.(json.Delim)
-	if !nested {
-		return nil
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		if delim == '{' {
-			tok, err := dec.Token()
-			if err != nil {
-				return err
-			}
-			name, _ := tok.(string)
-			if seen[name] {
-				return errors.New("a member twice")
-			}
-			seen[name] = true
+// members counts the members of all objects in a value. Of a name that an object has twice the reader has
+// kept one.
+func members(value any) int {
+	n := 0
+	switch v := value.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, child := range v {
+			n += members(child)
 		}
-		if err := uniqueMembers(dec); err != nil {
-			return err
+	case []any:
+		for _, child := range v {
+			n += members(child)
 		}
 	}
-	_, err = dec.Token()
-	return err
+	return n
+}
+
+// colons counts the members as they are written: in a valid text each has one colon outside of strings.
+func colons(valid []byte) int {
+	n, inside := 0, false
+	for i := 0; i < len(valid); i++ {
+		switch valid[i] {
+		case '\\':
+			i++ // only strings have it, and what follows ends none
+		case '"':
+			inside = !inside
+		case ':':
+			if !inside {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Null says that the member is absent or null.
