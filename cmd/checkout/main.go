@@ -15,7 +15,6 @@ import (
 	_ "time/tzdata" // Tehran's time, also in an image that holds nothing else
 
 	"github.com/alecthomas/kong"
-	_ "golang.org/x/crypto/x509roots/fallback" // gateways' certificates, likewise
 
 	"dargah/internal/app"
 )
@@ -92,6 +91,7 @@ func main() {
 
 // run does one command and returns its exit code.
 func (s *shell) run(args []string) int {
+	trusted := trustRoots()
 	var c cli
 	parser, err := kong.New(
 		&c, kong.Name("checkout"), kong.Writers(s.out, s.err),
@@ -110,6 +110,7 @@ func (s *shell) run(args []string) int {
 		return s.fail(&usageError{err.Error()})
 	}
 	s.json = c.JSON
+	<-trusted
 	err = parsed.Run(s)
 	if errors.Is(err, errUnwell) {
 		return exitFailed

@@ -152,12 +152,17 @@ func (db *DB) open(ctx context.Context, opts Options) error {
 			db.here, db.lacksLocks = here, here == nil
 		}
 	}
-	if err := settleSchema(ctx, db.target, opts); err != nil {
-		return err
-	}
 	var err error
+	writes := openAsItShouldBe(db.target)
+	if writes == nil {
+		settled, err := openSettled(ctx, db.target, opts)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = settled.Close() }() // it has only read since, and says nothing about the engine
+	}
 	if db.target.engine == SQLite {
-		db.engine, err = openSQLite(db)
+		db.engine, err = openSQLite(db, writes)
 	} else {
 		db.engine, err = openPostgres(ctx, db, opts.PoolURL)
 	}

@@ -83,6 +83,12 @@ func fatalSQLite(err error) bool {
 	return errors.As(err, &lite) && !statementFault(lite)
 }
 
+// lockedSQLite reports whether another connection was writing for as long as this one waited.
+func lockedSQLite(err error) bool {
+	var lite coded
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // retryable reports whether PostgreSQL rolled the transaction back for reasons that another try
 // may not meet: a serialization failure or a deadlock.
 func retryable(err error) bool {

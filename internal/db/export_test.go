@@ -183,3 +183,9 @@ func CopyUpTo(ctx context.Context, fromURL, toURL string, version int64) error {
 var EventForms = map[string]struct{ Short, Full func(string) string }{
 	"type": {shortType, fullType}, "actor": {shortActor, fullActor}, "attempt": {shortAttempt, fullAttempt}, "request": {shortRequest, fullRequest},
 }
+
+// OpenReaders says how many of SQLite's connections for reading stand open.
+func (db *DB) OpenReaders() int {
+	r := db.engine.(*liteEngine).readers
+	return cap(r.spare) - len(r.spare)
+}

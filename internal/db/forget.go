@@ -27,11 +27,25 @@ func (tx *Tx) Forgetful() (map[string]int, error) {
 }
 
 // Forgettable lists invoices of a merchant that ended unpaid before a moment and still hold personal data,
-// those first that ended first.
-func (tx *Tx) Forgettable(merchantID string, before time.Time, limit int) ([]string, error) {
-	return tx.ids(`SELECT id FROM invoices WHERE merchant_id = $1 AND COALESCE(canceled_at_ms, expires_at_ms) < $2
-AND (status = 'expired' OR status = 'canceled') AND forgotten_at_ms IS NULL
-ORDER BY COALESCE(canceled_at_ms, expires_at_ms) LIMIT CAST($3 AS BIGINT)`, merchantID, ms(before), int64(limit))
+// those first that ended first. after is the last one of the list before, "" for none.
+func (tx *Tx) Forgettable(merchantID string, before time.Time, after string, limit int) ([]string, error) {
+	w := where{}
+	w.add("merchant_id = ?", merchantID)
+	w.add("COALESCE(canceled_at_ms, expires_at_ms) < ?", ms(before))
+	if after != "" {
+		last, err := tx.Invoice(after)
+		if err != nil {
+			return nil, err
+		}
+		ended := last.ExpiresAt
+		if !last.CanceledAt.IsZero() {
+			ended = last.CanceledAt
+		}
+		w.add("COALESCE(canceled_at_ms, expires_at_ms) >= ?", ms(ended))
+		w.add("(COALESCE(canceled_at_ms, expires_at_ms) > ? OR id > ?)", ms(ended), after)
+	}
+	return tx.ids(`SELECT id FROM invoices`+w.sql()+` AND (status = 'expired' OR status = 'canceled') AND forgotten_at_ms IS NULL
+ORDER BY COALESCE(canceled_at_ms, expires_at_ms), id`+w.limit(limit), w.args...)
 }
 
 // ForgetInvoice removes the personal data of an unpaid invoice, of its attempts and of what people wrote

@@ -46,9 +46,9 @@ func (tx *Tx) Idempotency(merchantID string, live bool, key string) (*Idempotenc
 	return &i, nil
 }
 
-// PruneIdempotency forgets keys older than before (the contract keeps them for 24 hours).
-func (tx *Tx) PruneIdempotency(before time.Time) (int64, error) {
-	n, err := tx.exec(`DELETE FROM idempotency_keys WHERE created_at_ms < $1`, ms(before))
+// PruneIdempotency forgets the keys that no longer answer.
+func (tx *Tx) PruneIdempotency() (int64, error) {
+	n, err := tx.exec(`DELETE FROM idempotency_keys WHERE created_at_ms <= $1`, ms(tx.now.Add(-idempotencyLife)))
 	if err != nil {
 		return 0, fmt.Errorf("prune idempotency keys: %w", err)
 	}

@@ -47,9 +47,9 @@ ON CONFLICT (kind, key) DO UPDATE SET
 	return nil
 }
 
-// EnqueueLeased stores a job that the caller begins at once: it is leased from the start. Whoever
-// had the one of that key is fenced out. Nearly always there is none, and a plain insert says so:
-// one that may also update and returns a row costs twice as much.
+// EnqueueLeased stores a job that the caller begins at once: it is leased from the start, and nobody
+// looks at its RunAt. Whoever had the one of that key is fenced out. Nearly always there is none, and a
+// plain insert says so: one that may also update and returns a row costs twice as much.
 func (tx *Tx) EnqueueLeased(job checkout.Job, leaseUntil time.Time) (fence int64, err error) {
 	const insert = `INSERT INTO jobs (kind, key, payload, run_at_ms, due_ms, lease_until_ms, fence, created_at_ms)
 VALUES ($1, $2, $3, $4, $5, $4, $6, $6)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -61,6 +62,9 @@ func openLite(t target, readOnly bool) (*liteConn, error) {
 	}
 	return c, nil
 }
+
+// waits sets for how long the connection tries again when another one holds what it needs.
+func (c *liteConn) waits(d time.Duration) { c.conn.SetBusyTimeout(d) }
 
 // close ends the connection. Its statements must have ended.
 func (c *liteConn) close() error {

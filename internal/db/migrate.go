@@ -99,25 +99,39 @@ func (t target) texts() (fs.FS, error) {
 }
 
 // settleSchema makes, upgrades or refuses the schema, as opts allow, on a connection of its own.
+func settleSchema(ctx context.Context, t target, opts Options) error {
+	pool, err := openSettled(ctx, t, opts)
+	if err != nil {
+		return err
+	}
+	return pool.Close()
+}
+
+// openSettled is settleSchema for who opens the database next: on SQLite the last connection that is
+// closed folds the log in and removes it, and the next one makes it anew.
 //
-// On SQLite one process at a time does: whoever is first turns the new file to write-ahead logging,
+// On SQLite one process at a time does it: whoever is first turns the new file to write-ahead logging,
 // and for that moment SQLite answers everybody else "locked" at once, without waiting.
-func settleSchema(ctx context.Context, t target, opts Options) (err error) {
+func openSettled(ctx context.Context, t target, opts Options) (pool *sql.DB, err error) {
 	if t.engine == SQLite {
 		held, err := waitForLock(ctx, t.path+madeSuffix, time.Minute)
 		switch {
 		case err == nil:
 			defer held.release()
 		case errors.Is(err, errLocked):
-			return fmt.Errorf("wait for another migration: %w", err)
+			return nil, fmt.Errorf("wait for another migration: %w", err)
 		}
 		// Else the folder cannot be written: nothing can be changed here, and SQLite says why below.
 	}
-	pool, err := openForSchema(t)
-	if err != nil {
-		return err
+	if pool, err = openForSchema(t); err != nil {
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, pool.Close()) }()
+	opened := pool
+	defer func() {
+		if err != nil {
+			pool, err = nil, errors.Join(err, opened.Close())
+		}
+	}()
 	current, want, err := readSchema(ctx, t, pool)
 	if err == nil && current > 0 && current < want && !opts.Migrate && t.engine == PostgreSQL {
 		// Old, or somebody is making it at this moment: each migration is committed by itself.
@@ -126,21 +140,21 @@ func settleSchema(ctx context.Context, t target, opts Options) (err error) {
 		}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case current == 0 && !opts.CreateIfEmpty && !opts.Migrate:
-		return ErrEmpty
+		return nil, ErrEmpty
 	case current == 0, current < want && opts.Migrate:
 		if err := migrate(ctx, t, pool); err != nil {
-			return err
+			return nil, err
 		}
 		current = want
 	}
 	if current > 0 && t.engine == SQLite {
 		markMade(t.path)
 	}
-	return compareSchema(current, want)
+	return pool, compareSchema(current, want)
 }
 
 func openForSchema(t target) (*sql.DB, error) {

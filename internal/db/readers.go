@@ -4,26 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// readers is a small pool of connections that can only read, each with its prepared statements.
+// readerPatience is how long a caller waits for a connection that stands open before another is opened:
+// each reads the whole schema first, which takes longer than most of what is asked.
+const readerPatience = 3 * time.Millisecond
+
+// readers is a small pool of connections that can only read, each with its prepared statements. It opens
+// as many as are needed.
 type readers struct {
-	db   *DB
-	free chan *reader // holds nil for a connection that is not open yet
-	shut chan struct{}
+	db    *DB
+	free  chan *reader
+	spare chan struct{} // as many as may still be opened
+	shut  chan struct{}
 }
 
 type reader struct{ *statements }
 
 func openReaders(db *DB, count int) (*readers, error) {
-	r := &readers{db: db, free: make(chan *reader, count), shut: make(chan struct{})}
+	r := &readers{db: db, free: make(chan *reader, count), spare: make(chan struct{}, count), shut: make(chan struct{})}
 	first, err := r.connect()
 	if err != nil {
 		return nil, fmt.Errorf("open %s for reading: %w", db.target.path, err)
 	}
 	r.free <- first
 	for range count - 1 {
-		r.free <- nil
+		r.spare <- struct{}{}
 	}
 	return r, nil
 }
@@ -57,17 +64,29 @@ func (r *readers) take(ctx context.Context) (*reader, error) {
 	}
 	select {
 	case rd := <-r.free:
-		if rd != nil {
-			return rd, nil
-		}
-		rd, err := r.connect()
-		if err != nil {
-			r.free <- nil
-			return nil, fmt.Errorf("open for reading: %w", err)
-		}
 		return rd, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	default:
+	}
+	spare, patience := r.spare, (<-chan time.Time)(nil)
+	if closed := len(r.spare); closed > 0 && closed < cap(r.spare) {
+		spare, patience = nil, time.After(readerPatience)
+	}
+	for {
+		select {
+		case rd := <-r.free:
+			return rd, nil
+		case <-patience:
+			spare = r.spare
+		case <-spare:
+			rd, err := r.connect()
+			if err != nil {
+				r.spare <- struct{}{}
+				return nil, fmt.Errorf("open for reading: %w", err)
+			}
+			return rd, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
@@ -82,7 +101,8 @@ func (r *readers) view(ctx context.Context, fn func(*Tx) error) error {
 		rd.closeRows()
 		if !sound {
 			_ = rd.end()
-			rd = nil
+			r.spare <- struct{}{}
+			return
 		}
 		r.free <- rd
 	}()
@@ -111,8 +131,10 @@ func (r *readers) close() error {
 	close(r.shut)
 	var errs []error
 	for range cap(r.free) {
-		if rd := <-r.free; rd != nil {
+		select {
+		case rd := <-r.free:
 			errs = append(errs, rd.end())
+		case <-r.spare:
 		}
 	}
 	return errors.Join(errs...)

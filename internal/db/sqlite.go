@@ -10,12 +10,16 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Before 3.51.3 a checkpoint beside a writer could lose committed pages (the WAL-reset fault).
 const oldestSQLite = "3.51.3"
+
+// busyWait is for how long a connection tries again when another one holds what it needs.
+const busyWait = 5 * time.Second
 
 // liteEngine is SQLite: one connection that writes, some that only read.
 type liteEngine struct {
@@ -57,18 +61,20 @@ func prepareSQLiteFile(path string) error {
 }
 
 // pragmas are the settings of a connection that writes, and of one that only reads. A page that one
-// connection writes throws the others' caches away: large ones would only hold memory. The log is
+// connection writes throws the others' caches away: large ones would only hold memory, and twice what
+// stands here, since a page with its head is a little more than a power of two. The log is
 // folded in every 16 MB: a page that every payment writes goes into the file once for all of them.
 func (t target) pragmas(readOnly bool) []string {
+	waits := fmt.Sprintf("busy_timeout(%d)", busyWait.Milliseconds())
 	switch {
 	case t.use == archived:
 		return []string{"temp_store(2)", "cache_size(-20000)", "query_only(1)"}
 	case t.use == staged:
 		return []string{"journal_mode(DELETE)", "synchronous(OFF)", "foreign_keys(0)", "temp_store(2)", "cache_size(-20000)"}
 	case readOnly:
-		return []string{"busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-2000)", "query_only(1)"}
+		return []string{waits, "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-1000)", "query_only(1)"}
 	}
-	return []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-4000)", "wal_autocheckpoint(4000)"}
+	return []string{waits, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-2000)", "wal_autocheckpoint(4000)"}
 }
 
 // sqliteURI names an existing file. An empty one is as good as a missing one to SQLite, and mode=rw
@@ -90,17 +96,48 @@ func (t target) sqliteDSN() string {
 	return t.sqliteURI() + "&" + q.Encode()
 }
 
-func openSQLite(db *DB) (*liteEngine, error) {
-	conn, err := openLite(db.target, false)
+// openAsItShouldBe opens a file whose schema is this program's already, which is nearly every one: its
+// connection becomes the writer's, and nobody reads the whole schema just to see its number. nil for
+// any other file, and for whatever goes wrong: settling finds out and says why.
+func openAsItShouldBe(t target) *liteConn {
+	if t.engine != SQLite {
+		return nil
+	}
+	if info, err := os.Stat(t.path); err != nil || info.Size() == 0 {
+		return nil // an empty one is turned to write-ahead logging under a lock
+	}
+	if mark, err := os.Stat(t.path + madeSuffix); err != nil || mark.Size() == 0 {
+		return nil // it came from elsewhere, and what refuseGone goes by is written where it is settled
+	}
+	conn, err := openLite(t, false)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", db.target.path, err)
+		return nil
+	}
+	var current int64
+	st := newStatements(conn)
+	err = st.row(context.Background(), versionQuery, nil).Scan(&current)
+	st.close()
+	if want, unknown := t.wanted(); err != nil || unknown != nil || current != want {
+		_ = conn.close()
+		return nil
+	}
+	return conn
+}
+
+// openSQLite opens the engine; conn is the writer's connection where there is one already.
+func openSQLite(db *DB, conn *liteConn) (*liteEngine, error) {
+	if conn == nil {
+		var err error
+		if conn, err = openLite(db.target, false); err != nil {
+			return nil, fmt.Errorf("open %s: %w", db.target.path, err)
+		}
 	}
 	st := newStatements(conn)
 	failed := func(err error) (*liteEngine, error) {
 		st.close()
 		return nil, errors.Join(err, conn.close())
 	}
-	if err := checkSQLite(st); err != nil {
+	if err := checkSQLite(st, db.serve); err != nil {
 		return failed(fmt.Errorf("open %s: %w", db.target.path, err))
 	}
 	rd, err := openReaders(db, max(4, 2*runtime.GOMAXPROCS(0)))
@@ -115,7 +152,7 @@ func openSQLite(db *DB) (*liteEngine, error) {
 }
 
 // checkSQLite believes nothing: an ignored pragma would be found out by a power cut.
-func checkSQLite(st *statements) error {
+func checkSQLite(st *statements, serve bool) error {
 	var version string
 	if err := st.row(context.Background(), "SELECT sqlite_version()", nil).Scan(&version); err != nil {
 		return fmt.Errorf("read SQLite's version: %w", err)
@@ -123,7 +160,7 @@ func checkSQLite(st *statements) error {
 	if olderVersion(version, oldestSQLite) {
 		return fmt.Errorf("SQLite %s is older than %s, which may lose commits", version, oldestSQLite)
 	}
-	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"busy_timeout", "5000"}} {
+	for _, want := range [][2]string{{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"busy_timeout", strconv.FormatInt(busyWait.Milliseconds(), 10)}} {
 		var got string
 		if err := st.row(context.Background(), "PRAGMA "+want[0], nil).Scan(&got); err != nil {
 			return fmt.Errorf("read pragma %s: %w", want[0], err)
@@ -138,7 +175,14 @@ func checkSQLite(st *statements) error {
 	if err := st.row(context.Background(), "PRAGMA user_version", nil).Scan(&user); err != nil {
 		return fmt.Errorf("read the file's header: %w", err)
 	}
-	if err := st.conn.run("PRAGMA user_version = " + strconv.FormatInt(user, 10)); err != nil {
+	// A command that finds another writing need not wait for its turn: a file that cannot be written says
+	// so before it says that it is in use. A server wants it for itself.
+	if !serve {
+		st.conn.waits(0)
+		defer st.conn.waits(busyWait)
+	}
+	err := st.conn.run("PRAGMA user_version = " + strconv.FormatInt(user, 10))
+	if err != nil && (serve || !lockedSQLite(err)) {
 		return fmt.Errorf("the file cannot be written: %w", err)
 	}
 	return nil

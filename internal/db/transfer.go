@@ -299,7 +299,7 @@ func (e *end) ask(ctx context.Context, check func(*DB) error) error {
 	db := &DB{target: t, now: Forward(time.Now), health: health{over: make(chan struct{})}}
 	var err error
 	if t.engine == SQLite {
-		db.engine, err = openSQLite(db)
+		db.engine, err = openSQLite(db, nil)
 	} else {
 		db.engine, err = openPostgres(ctx, db, "")
 	}

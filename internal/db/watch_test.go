@@ -106,7 +106,7 @@ func queries(s *stock) map[string]func(tx *db.Tx) error {
 			return one(tx.PutIdempotency(db.Idempotency{MerchantID: pottery, Key: "other"}))
 		},
 		"Idempotency":      func(tx *db.Tx) error { return one(tx.Idempotency(pottery, true, "key")) },
-		"PruneIdempotency": func(tx *db.Tx) error { return one(tx.PruneIdempotency(moneyTime)) },
+		"PruneIdempotency": func(tx *db.Tx) error { return one(tx.PruneIdempotency()) },
 		"InsertInvoice": func(tx *db.Tx) error {
 			b := *inv
 			b.ID += "2"

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"sync"
+	"time"
 
 	"dargah/internal/app/crash"
 )
@@ -13,6 +14,8 @@ import (
 const (
 	mostWaiting = 1024 // callers in the queue; more wait to enter it
 	mostBatched = 256  // callers that one commit serves
+
+	commandWait = 10 * time.Second // of a command, while others write
 )
 
 // writer is SQLite's group commit. Callers queue; one goroutine, which Close waits for, runs those
@@ -139,11 +142,29 @@ func (w *writer) begin() error {
 		return err // another fsync may succeed, and would prove nothing
 	}
 	crash.At("sqlite.before-begin")
-	err := w.st.do("BEGIN IMMEDIATE")
+	err := w.take()
 	if err != nil && !fatalSQLite(err) {
 		// A transaction that a failed rollback left open.
 		w.rollback()
-		err = w.st.do("BEGIN IMMEDIATE")
+		err = w.take()
+	}
+	return err
+}
+
+// take waits until nobody else writes. A busy server leaves its file free for less than a millisecond
+// between two commits, and SQLite, which soon looks ten times a second only, can miss each of them: a
+// command looks more often.
+func (w *writer) take() error {
+	const query = "BEGIN IMMEDIATE"
+	if w.db.serve {
+		return w.st.do(query)
+	}
+	w.st.conn.waits(0)
+	defer w.st.conn.waits(busyWait)
+	err := w.st.do(query)
+	for end := time.Now().Add(commandWait); lockedSQLite(err) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		err = w.st.do(query)
 	}
 	return err
 }
