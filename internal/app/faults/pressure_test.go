@@ -145,7 +145,7 @@ func TestF37_OutOfMemory(t *testing.T) {
 				_, _ = h.request(http.MethodPost, h.base+"/admin/login", url.Values{"email": {"nobody@example.ir"}, "password": {"a long enough one"}}, "Origin", h.base)
 			}()
 			err := h.end()
-			if err == nil || !strings.Contains(h.now.said.String(), "memory") {
+			if err == nil || !starved(h.now.said.String()) {
 				t.Errorf("life %d ended with %v: %.300s", life, err, h.now.said)
 			}
 			h.boot()
@@ -157,6 +157,14 @@ func TestF37_OutOfMemory(t *testing.T) {
 		h.stop()
 		lawful(t, h.url)
 	})
+}
+
+// starved reports whether a process's last words are those of one that got no memory. Mostly the
+// runtime says so. Its collector does not look at what it was given for its queue of spans (newSpanSPMC,
+// Go 1.26), and dies of the address 0 instead, outside of any goroutine: no code of ours runs there.
+func starved(said string) bool {
+	return strings.Contains(said, "memory") ||
+		strings.Contains(said, "SIGSEGV") && strings.Contains(said, "goroutine 0 gp=") && strings.Contains(said, "runtime.(*spanQueue)")
 }
 
 // size is how much address space a process has now.

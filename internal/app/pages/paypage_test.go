@@ -45,6 +45,7 @@ func TestPayPage_ReadsAmount(t *testing.T) {
 		t.Errorf("from another site: %d", w.Code)
 	}
 	for fixed, want := range map[bool]bool{false: true, true: false} {
+		open.Page.Amount = 0
 		if fixed {
 			open.Page.Amount = 100_000
 		}
