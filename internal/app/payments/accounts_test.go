@@ -281,6 +281,48 @@ func TestAccount_TestModeStaysInTheHouse(t *testing.T) {
 	})
 }
 
+// TestAccount_SecretIsMended: what could not be sent, since a secret did not open, is nothing that was not
+// heard: when it opens again, a 15 in answer to the first call is somebody else's capture.
+func TestAccount_SecretIsMended(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		stranger, err := seal.New(seal.NewKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := w.account(w.scope, "ghesta")
+		secret := func(sealed string) {
+			t.Helper()
+			row.Sealed["token"] = sealed
+			if err := w.db.Update(t.Context(), func(tx *db.Tx) error { return tx.SaveGatewayAccount(row) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		good := row.Sealed["token"]
+		secret(stranger.Seal([]byte("t"), "gateway_accounts/"+row.ID+"/token"))
+		w.ins.say("2222", already())
+		w.mustBack(a, "2222")
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
+		said := 0
+		for _, e := range w.events(inv) {
+			if e.Type == checkout.EventVerifyAnswered && strings.Contains(e.Data, "not sent: our own error") {
+				said++
+			}
+		}
+		if said == 0 || w.ins.asked() != 0 {
+			t.Errorf("on record %d times: %v; asked %d times", said, w.types(inv), w.ins.asked())
+		}
+		secret(good)
+		w.pass(time.Minute)
+		w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+		if n := w.ins.asked(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
 // TestAccount_SecretOfAnotherKey: a secret that no key opens shuts its method and no other; what is
 // out already waits, unanswered, for a person.
 func TestAccount_SecretOfAnotherKey(t *testing.T) {

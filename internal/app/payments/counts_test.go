@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
+	"dargah/internal/db"
 )
 
 // TestCountExactly: a list is counted to its end beside everything else, once however often it is asked
@@ -73,5 +75,64 @@ func TestCountExactly(t *testing.T) {
 		if err := w.CountExactly(w.scope, payments.InvoiceFilter{Status: "nope"}); !errors.Is(err, checkout.Invalid) {
 			t.Errorf("a wrong filter: %v", err)
 		}
+	})
+}
+
+// panicky is a store whose reading panics.
+type panicky struct{ payments.Store }
+
+// View panics.
+func (panicky) View(context.Context, func(*db.Tx) error) error { panic("boom") }
+
+// What is searched by words, and where in the list somebody stands, is not part of what is counted. Counts
+// of other lists stay, the oldest go, and one that breaks is one that failed.
+func TestCountExactly_ManyLists(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for range 3 {
+			w.invoice(1000, func(in *payments.NewInvoice) { in.Reference = "A-1" })
+			w.invoice(2000)
+		}
+		var work func(context.Context)
+		count := func(e *payments.Engine, f payments.InvoiceFilter) {
+			t.Helper()
+			if err := e.CountExactly(w.scope, f); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = recover() }()
+			work(t.Context())
+		}
+		o := w.engine().Options
+		o.Spawn = func(fn func(context.Context)) bool { work = fn; return true }
+		e := payments.New(o)
+		since := func(n int) payments.InvoiceFilter {
+			return payments.InvoiceFilter{From: w.clock.now().Add(-time.Duration(n) * time.Minute)}
+		}
+		count(e, payments.InvoiceFilter{Query: "sara", Reference: "A-1", Cursor: "nowhere", Limit: 100_000})
+		if c, asked := e.Counted(w.scope, payments.InvoiceFilter{}); !asked || c.Running || c.Totals.Count != 6 {
+			t.Errorf("%t, %+v", asked, c)
+		}
+		for n := 1; n < payments.MostCounts; n++ {
+			count(e, since(n))
+		}
+		if _, asked := e.Counted(w.scope, payments.InvoiceFilter{}); !asked {
+			t.Error("the first one is forgotten too early")
+		}
+		count(e, since(1)) // again: it takes no other place
+		count(e, since(payments.MostCounts))
+		for n, want := range map[int]bool{1: true, payments.MostCounts: true} {
+			if _, asked := e.Counted(w.scope, since(n)); asked != want {
+				t.Errorf("%d is known: %t", n, asked)
+			}
+		}
+		if _, asked := e.Counted(w.scope, payments.InvoiceFilter{}); asked {
+			t.Error("the oldest one is not forgotten")
+		}
+		o.DB = panicky{w.db}
+		e = payments.New(o)
+		count(e, payments.InvoiceFilter{})
+		if c, asked := e.Counted(w.scope, payments.InvoiceFilter{}); !asked || c.Running || !c.Failed {
+			t.Errorf("broken: %t, %+v", asked, c)
+		}
+		count(e, payments.InvoiceFilter{Status: "paid"}) // the next one is not kept waiting by it
 	})
 }

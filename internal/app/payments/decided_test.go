@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"dargah/internal/app/checkout"
+	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
 	"dargah/internal/db"
 	"dargah/internal/gateways"
@@ -53,6 +55,62 @@ func TestResolve_TheBanksNumber(t *testing.T) {
 	})
 }
 
+// TestResolve_Refid: at PayPing the number is the refid, however it is spelt. Without one the attempt's own
+// stays; one that came too late to be asked about is bound when a person says that it was the one.
+func TestResolve_Refid(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		resolve := func(a checkout.Attempt, ref string) (checkout.Attempt, error) {
+			got, _, err := w.ResolveAttempt(t.Context(), w.scope, a.ID, payments.Resolution{Outcome: "paid", Note: "n", RefNumber: ref}, clerk, nil)
+			return got, err
+		}
+		for i, c := range []struct{ given, want, told string }{
+			{"", "9100", ""}, {" 0007777 ", "0007777", `"ref_number":"0007777"`}, {"8102", "8102", `"ref_number":"8102"`}, {strings.Repeat("7", 64), strings.Repeat("7", 64), "777"},
+		} {
+			ref := fmt.Sprint(9100 + i)
+			inv, a := w.inReviewBy(ref)
+			w.mustBack(a, fmt.Sprint(8100+i)) // too late: it is kept, and nobody's
+			if got, err := resolve(a, strings.Repeat("7", 65)); wrong(err) != "ref_number=bad_reference" || got.ID != "" {
+				t.Errorf("65 digits: %+v, %v", got, err)
+			}
+			got, err := resolve(a, c.given)
+			if err != nil || got.ID != a.ID || got.Status != checkout.AttemptPaid || got.TrackingNumber != c.want || got.RefNumber != c.want {
+				t.Errorf("given %q: %+v, %v", c.given, got, err)
+			}
+			w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+			for _, e := range w.events(inv) {
+				if e.Type == checkout.EventAttemptResolved && (!strings.Contains(e.Data, c.told) || c.told == "" && strings.Contains(e.Data, "ref_number")) {
+					t.Errorf("given %q: %s", c.given, e.Data)
+				}
+			}
+			other := w.invoice(1_500_000)
+			b := w.start(other, "ghesta")
+			w.mustBack(b, strings.TrimLeft(c.want, "0"))
+			w.want(other, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+			if got := w.attempt(b).Failure; got == nil || got.Code != checkout.CodeReferenceUsed {
+				t.Errorf("given %q, and another may have it: %+v", c.given, got)
+			}
+		}
+	})
+}
+
+// TestRefund_OfTheMost: what can be paid can be given back, and its event speaks of no attempt.
+func TestRefund_OfTheMost(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.set("gardeshpay", map[string]string{"max_amount": fmt.Sprint(int64(money.MaxInvoice))})
+		inv := w.invoice(int64(money.MaxInvoice))
+		w.mustBack(w.start(inv, "gardeshpay"), "8001")
+		if _, _, err := w.RefundInvoice(t.Context(), w.scope, inv.ID, payments.Refunding{Amount: money.MaxInvoice}, clerk, nil); err != nil {
+			t.Fatal(err)
+		}
+		if e := w.last(inv); e.Type != checkout.EventInvoiceRefunded || e.AttemptID != "" || e.GatewayID != "" {
+			t.Errorf("%+v", e)
+		}
+		if _, _, err := w.InvoiceRefunds(t.Context(), w.scope, "inv_none", "", 9); keyOf(err) != "error.not_found" {
+			t.Errorf("of none: %v", err)
+		}
+	})
+}
+
 // TestReference_FreedWhileItsOwnerWaits: a stranger's invoice held the reference and let it go, since
 // it holds a few only. Its owner, who had waited for the stranger's answer, is asked about then.
 func TestReference_FreedWhileItsOwnerWaits(t *testing.T) {
@@ -78,7 +136,8 @@ func TestReference_FreedWhileItsOwnerWaits(t *testing.T) {
 		all.Wait()
 		w.spawned.Wait()
 		w.want(inv, checkout.InvoicePaid, strange[6], checkout.AttemptUnclaimed)
-		w.pass(5 * time.Second)
+		w.clock.add(2 * time.Second)
+		w.work()
 		w.want(mine, checkout.InvoicePaid, a, checkout.AttemptPaid)
 		if r := w.references(a); len(r) != 1 || !r[0].Bound {
 			t.Errorf("his reference is %+v", r)
@@ -134,19 +193,12 @@ func TestRunVerify_EndedWhileACallIsOut(t *testing.T) {
 		a := w.start(inv, "gardeshpay")
 		w.draining = true
 		w.mustBack(a, "9001")
-		var jobs []checkout.Job
-		err := w.db.Update(t.Context(), func(tx *db.Tx) (err error) {
-			jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
-			return err
-		})
-		if err != nil || len(jobs) != 1 {
-			t.Fatal(jobs, err)
-		}
+		job := w.dueJob()
 		answer := make(chan struct{})
 		w.card.onVerify = func(gateways.VerifyRequest) { <-answer }
 		ctx, end := context.WithCancel(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- w.RunVerify(ctx, jobs[0]) }()
+		go func() { done <- w.RunVerify(ctx, job) }()
 		w.until(func() bool { return w.card.asked() == 1 })
 		end()
 		was := w.job(a, "9001").LeaseUntil
@@ -177,6 +229,54 @@ func TestReference_UnheardCallKeepsIt(t *testing.T) {
 		}
 		first <- silence()
 		done.Wait()
+	})
+}
+
+// TestSeat_OneOfTwoThatWait: the seat is handed to the first of those who wait, and the others wait on.
+func TestSeat_OneOfTwoThatWait(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		first, second, third := w.start(inv, "gardeshpay"), w.start(inv, "ghesta"), w.start(inv, "gardeshpay")
+		say := words(1)
+		w.script(w.card, say...)
+		var all sync.WaitGroup
+		all.Go(func() { w.mustBack(first, "8001") })
+		w.until(func() bool { return w.card.asked() == 1 })
+		for i, a := range []checkout.Attempt{second, third} {
+			w.clock.add(time.Millisecond)
+			w.mustBack(a, fmt.Sprint(9001+i))
+		}
+		say[0] <- refusal("", false, true)
+		all.Wait()
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoiceProcessing, first, checkout.AttemptFailed)
+		w.want(inv, checkout.InvoiceProcessing, second, checkout.AttemptVerifying)
+		w.want(inv, checkout.InvoiceProcessing, third, checkout.AttemptReturned)
+		w.work()
+		w.want(inv, checkout.InvoicePaid, second, checkout.AttemptPaid)
+		w.want(inv, checkout.InvoicePaid, third, checkout.AttemptUnclaimed)
+	})
+}
+
+// TestSeat_AnotherReferenceOfAReview: while an attempt's first reference goes to a person its second one
+// waited. That one is not asked about, and the attempt stays with the person.
+func TestSeat_AnotherReferenceOfAReview(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		say := words(1)
+		w.script(w.ins, say...)
+		var all sync.WaitGroup
+		all.Go(func() { w.mustBack(a, "8001") })
+		w.until(func() bool { return w.ins.asked() == 1 })
+		w.mustBack(a, "8002")
+		say[0] <- already()
+		all.Wait()
+		w.pass(20 * time.Minute)
+		w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+		if n := count(w.types(inv), checkout.EventAttemptUnclaimed); n != 0 || w.attempt(a).TrackingNumber != "8001" || w.ins.asked() != 1 {
+			t.Errorf("unclaimed %d times, %s, asked %d times", n, w.attempt(a).TrackingNumber, w.ins.asked())
+		}
 	})
 }
 

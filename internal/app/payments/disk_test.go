@@ -52,6 +52,9 @@ func (d *disk) arm(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.n, d.fails = 0, n
+	if n > 0 {
+		d.hit, d.swallowed = "", false
+	}
 }
 
 func (d *disk) seen(fn func(*db.Tx) error) func(*db.Tx) error {
@@ -95,18 +98,21 @@ type deed func(w *world) (act func() error, after func())
 
 func just(act func() error) (func() error, func()) { return act, func() {} }
 
-// due claims the job that is due, as a worker would, and returns its run.
+// dueJob claims the one job that is due, as a worker would.
+func (w *world) dueJob() checkout.Job {
+	w.Helper()
+	jobs := w.claimDue()
+	if len(jobs) != 1 {
+		w.Fatalf("%d jobs are due", len(jobs))
+	}
+	return jobs[0]
+}
+
+// due is the run of the job that is due.
 func (w *world) due() func() error {
 	w.Helper()
-	var jobs []checkout.Job
-	err := w.db.Update(w.Context(), func(tx *db.Tx) (err error) {
-		jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
-		return err
-	})
-	if err != nil || len(jobs) != 1 {
-		w.Fatalf("%d jobs are due: %v", len(jobs), err)
-	}
-	return func() error { return w.RunVerify(w.Context(), jobs[0]) }
+	job := w.dueJob()
+	return func() error { return w.RunVerify(w.Context(), job) }
 }
 
 var (
@@ -221,6 +227,8 @@ func deeds() map[string]deed {
 	}
 	maps.Copy(m, returns())
 	maps.Copy(m, verifies())
+	maps.Copy(m, tellings())
+	maps.Copy(m, waits())
 	return m
 }
 

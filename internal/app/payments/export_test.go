@@ -1,5 +1,12 @@
 package payments
 
+import (
+	"context"
+	"time"
+
+	"dargah/internal/db"
+)
+
 // What the fuzz targets read by themselves.
 var (
 	Cursor     = cursor
@@ -63,3 +70,46 @@ var WordOf = wordOf
 
 // PageInvoice reads what was typed into a payment page.
 var PageInvoice = pageInvoice
+
+// What decides by itself.
+var (
+	HostOf       = hostOf
+	NotFound     = notFound
+	SplitEventID = splitEventID
+	Amounts      = amounts
+	Card         = card
+	Terms        = terms
+	WebAddress   = webAddress
+	BucketOf     = bucketOf
+	BucketMiddle = bucketMiddle
+	PageSlug     = pageSlug
+	ActorOf      = actorOf
+)
+
+// SweepOf is a sweep of duties that a test makes up, and SweepBatch is how many rows one look finds.
+func (e *Engine) SweepOf(due func(*db.Tx, int) ([]string, error), act func(context.Context, string) error) error {
+	return e.sweep(context.Background(), due, act)
+}
+
+// Bounds, as variables: a mutant of one is no constant.
+var (
+	MaxLinkQuery = maxLinkQuery
+	SweepBatch   = sweepBatch
+	MostCounts   = mostCounts
+	SettleTries  = int64(settleTries)
+	LastReask    = reasks[len(reasks)-1]
+)
+
+// SumUpOnly is sumUp: one feed, so many turns.
+func (e *Engine) SumUpOnly(ctx context.Context, at db.FeedAt, most int) error {
+	return e.sumUp(ctx, at, most)
+}
+
+// What a sweep does to one that was due when it looked.
+func (e *Engine) RemindOne(ctx context.Context, id string) error  { return e.remind(ctx, id) }
+func (e *Engine) SeePlace(ctx context.Context, id string) error   { return e.seePlace(ctx, id) }
+func (e *Engine) ExpireOne(ctx context.Context, id string) error  { return e.expire(ctx, id) }
+func (e *Engine) AbandonOne(ctx context.Context, id string) error { return e.abandon(ctx, id) }
+
+// Hurry lets an answer that cannot be written wait for a moment only.
+func (e *Engine) Hurry() { e.hurry = time.Millisecond }

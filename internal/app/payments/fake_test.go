@@ -275,18 +275,24 @@ func (w *world) work() {
 	w.runDue()
 }
 
+// claimDue claims the jobs that are due, as a worker does.
+func (w *world) claimDue() (jobs []checkout.Job) {
+	w.Helper()
+	err := w.db.Update(w.Context(), func(tx *db.Tx) (err error) {
+		jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return jobs
+}
+
 // runDue is work for a world in which some call still hangs.
 func (w *world) runDue() {
 	w.Helper()
 	for {
-		var jobs []checkout.Job
-		err := w.db.Update(w.Context(), func(tx *db.Tx) (err error) {
-			jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
-			return err
-		})
-		if err != nil {
-			w.Fatal(err)
-		}
+		jobs := w.claimDue()
 		if len(jobs) == 0 {
 			return
 		}

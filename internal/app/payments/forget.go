@@ -25,8 +25,9 @@ func (e *Engine) Forget(ctx context.Context) error {
 		return err
 	}
 	for merchant, days := range rules {
-		for more := true; more; {
-			if more, err = e.forgetSome(ctx, merchant, time.Duration(days)*24*time.Hour); err != nil {
+		kept := time.Duration(days) * 24 * time.Hour
+		for after, more := "", true; more; {
+			if after, more, err = e.forgetSome(ctx, merchant, kept, after); err != nil {
 				return err
 			}
 		}
@@ -34,71 +35,65 @@ func (e *Engine) Forget(ctx context.Context) error {
 	return nil
 }
 
-// forgetSome does the next batch, each invoice in a transaction of its own. False: no more, or those that
-// are left wait for a person.
-func (e *Engine) forgetSome(ctx context.Context, merchant string, kept time.Duration) (bool, error) {
+// forgetSome does the batch behind an invoice, each in a transaction of its own, and returns its last one
+// and whether there may be more. What waits for a person, or fails, is left for the next time and holds
+// up nobody behind it.
+func (e *Engine) forgetSome(ctx context.Context, merchant string, kept time.Duration, after string) (string, bool, error) {
 	var ids []string
 	err := e.DB.View(ctx, func(tx *db.Tx) (err error) {
-		ids, err = tx.Forgettable(merchant, tx.Now().Add(-kept), sweepBatch)
+		ids, err = tx.Forgettable(merchant, tx.Now().Add(-kept), after, sweepBatch)
 		return err
 	})
 	if err != nil {
-		return false, err
+		return after, false, err
 	}
-	done := 0
 	for _, id := range ids {
-		gone := false
-		err := e.DB.Update(ctx, func(tx *db.Tx) (err error) {
-			gone, err = e.forget(tx, id)
-			return err
-		})
-		if err != nil {
+		if err := e.DB.Update(ctx, func(tx *db.Tx) error { return e.forget(tx, id) }); err != nil {
 			e.Log.Error("forget", slog.String("id", id), slog.Any("error", err))
-		} else if gone {
-			done++
 		}
+		after = id
 	}
-	return len(ids) == sweepBatch && done > 0, nil
+	return after, len(ids) == sweepBatch, nil
 }
 
 // forget removes what is known of one invoice's customer. Where money may still be on its way, or a person
 // still has to close an attempt, somebody may have to be called: that waits.
-func (e *Engine) forget(tx *db.Tx, id string) (bool, error) {
+func (e *Engine) forget(tx *db.Tx, id string) error {
 	s, err := e.begin(tx, id, checkout.Actor{})
 	if err != nil {
-		return false, err
+		return err
 	}
 	if s.inv.Status != checkout.InvoiceExpired && s.inv.Status != checkout.InvoiceCanceled {
-		return false, nil // an attempt that began before came back
+		return nil // an attempt that began before came back
 	}
 	attempts, err := tx.AttemptsOfInvoice(id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if slices.ContainsFunc(attempts, func(a checkout.Attempt) bool {
 		return a.Status.Out() || a.Status == checkout.AttemptNeedsReview ||
 			(a.Status == checkout.AttemptUnclaimed && a.Gateway == "gardeshpay" && a.ClosedAt.IsZero())
 	}) {
-		return false, nil
+		return nil
 	}
 	before := *s.inv
 	fields := unname(s.inv, attempts)
 	if err := tx.ForgetInvoice(s.inv); err != nil {
-		return false, err
+		return err
 	}
 	if err := findable(tx, &before, s.inv); err != nil {
-		return false, err
+		return err
 	}
 	if _, err := tx.ForgetLettersOf(id); err != nil {
-		return false, err
+		return err
 	}
 	if err := tx.DropReminder(id); err != nil {
-		return false, err
+		return err
 	}
 	if err := s.event(checkout.EventInvoiceUpdated, "", "", facts{"fields": fields, "forgotten": true}); err != nil {
-		return false, err
+		return err
 	}
-	return true, s.save()
+	return s.save()
 }
 
 // unname takes out of an invoice what says or may say who was asked to pay: the customer, all free words of

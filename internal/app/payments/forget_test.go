@@ -1,6 +1,8 @@
 package payments_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,6 +90,9 @@ func TestForget(t *testing.T) {
 			if len(notes) != 0 {
 				t.Errorf("notes are left: %v", notes)
 			}
+			if _, gone := tx.Reminder(expired.ID); !errors.Is(gone, checkout.NotFound) {
+				t.Errorf("it is still to be reminded: %v", gone)
+			}
 			return err
 		})
 		if err != nil {
@@ -130,7 +135,175 @@ func TestForget_Reference(t *testing.T) {
 			t.Errorf("%q names her: %t", reference, got)
 		}
 	}
-	if payments.Names("09", checkout.Customer{Name: "Al", Mobile: "09"}) {
-		t.Error("two letters name somebody")
+	for text, c := range map[string]checkout.Customer{
+		"09": {Name: "Al", Mobile: "09"}, "al-7": {Name: "Al"}, "121234567": {Mobile: "09121234567"}, "12123456": {Mobile: "0912123456"},
+	} {
+		if payments.Names(text, c) {
+			t.Errorf("%q names %+v", text, c)
+		}
 	}
+	for text, c := range map[string]checkout.Customer{
+		"for kian77@example.com": {Name: "Sara", Email: "Kian77@Example.com"}, "9121234567": {Mobile: "+98 912 123 4567"}, "n. 0912-123": {Mobile: "0912123"},
+	} {
+		if got := payments.Names(text, c); got != (text != "n. 0912-123") {
+			t.Errorf("%q names %+v: %t", text, c, got)
+		}
+	}
+}
+
+// What was emptied is told field by field, to the day; who pays may stand in a reference as well.
+func TestForget_SaysWhat(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.rules(func(r *checkout.Rules) { r.ForgetDays = 14 })
+		full := w.invoice(1_500_000, func(in *payments.NewInvoice) {
+			in.Reference, in.ReturnURL = "Sara-7", "https://shop.example/thanks#sara"
+			in.Items = []checkout.Item{{Title: "Piano", Quantity: 1, UnitAmount: 1_500_000}}
+		})
+		nobody := func(reference string) func(*payments.NewInvoice) {
+			return func(in *payments.NewInvoice) {
+				in.Customer, in.Reference, in.ReturnURL = checkout.Customer{}, reference, "https://shop.example/thanks"
+			}
+		}
+		bare := w.invoice(1_500_000, nobody("A-1"))
+		paidBy := map[string]checkout.Invoice{"Bahram": w.invoice(1_500_000, nobody("for bahram")), "Nima": w.invoice(1_500_000, nobody("0935/111/2233"))}
+		for name, inv := range paidBy {
+			if _, err := w.Start(t.Context(), payments.StartInput{Token: inv.Token, Gateway: "ghesta", PayerName: name, PayerMobile: "09351112233"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		forget := func() {
+			t.Helper()
+			for _, act := range []func(context.Context) error{w.Sweep, w.Forget} {
+				if err := act(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		w.clock.at = full.ExpiresAt.Add(14 * 24 * time.Hour)
+		forget()
+		if got, err := w.Invoice(t.Context(), w.scope, full.ID); err != nil || got.Customer.Name == "" {
+			t.Errorf("after fourteen days, and no moment more: %+v, %v", got, err)
+		}
+		w.clock.add(time.Second)
+		forget()
+		const always = `"customer","description","metadata"`
+		for name, c := range map[string]struct {
+			inv    checkout.Invoice
+			fields string
+			left   string
+		}{
+			"everything":           {full, always + `,"reference","items","return_url"`, ""},
+			"nothing to be known":  {bare, always, "A-1"},
+			"the payer's name":     {paidBy["Bahram"], always + `,"reference"`, ""},
+			"the payer's own line": {paidBy["Nima"], always + `,"reference"`, ""},
+		} {
+			e := w.last(c.inv)
+			got, err := w.Invoice(t.Context(), w.scope, c.inv.ID)
+			if err != nil || e.Type != checkout.EventInvoiceUpdated || !strings.Contains(e.Data, `"fields":[`+c.fields+`]`) || got.Reference != c.left || got.ReturnURL != "https://shop.example/thanks" && got.ReturnURL != "" {
+				t.Errorf("%s: %s, left %q %q, %v", name, e.Data, got.Reference, got.ReturnURL, err)
+			}
+		}
+	})
+}
+
+// Money that comes back by itself keeps nobody's name, and an attempt that is over by itself neither; what
+// a person has to see to does, until they have.
+func TestForget_WhoWaits(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.rules(func(r *checkout.Rules) { r.ForgetDays = 1 })
+		ghesta, card, left := w.canceled("ghesta", 1)[0], w.canceled("gardeshpay", 1)[0], w.start(w.invoice(1_500_000), "gardeshpay")
+		w.mustBack(ghesta, "7001")
+		w.mustBack(card, "7002")
+		w.clock.add(20 * 24 * time.Hour)
+		if err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		known := func(when string, want map[string]bool) {
+			t.Helper()
+			if err := w.Forget(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for id, known := range want {
+				if got, err := w.Invoice(t.Context(), w.scope, id); err != nil || (got.Customer.Name != "") != known {
+					t.Errorf("%s: %s is known: %t, %v", when, got.Status, !known, err)
+				}
+			}
+		}
+		known("at first", map[string]bool{ghesta.InvoiceID: false, card.InvoiceID: true, left.InvoiceID: false})
+		if err := w.CloseUnclaimed(t.Context(), w.scope, card.ID, "n", clerk); err != nil {
+			t.Fatal(err)
+		}
+		known("closed", map[string]bool{card.InvoiceID: false})
+	})
+}
+
+// However many wait for a person, those behind them are forgotten all the same.
+func TestForget_ManyWait(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for range payments.SweepBatch {
+			w.canceled("gardeshpay", 1) // whoever is out may come back with money
+		}
+		var behind []checkout.Invoice
+		for range 3 {
+			w.clock.add(time.Second)
+			inv := w.invoice(1_500_000)
+			if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+				t.Fatal(err)
+			}
+			behind = append(behind, inv)
+		}
+		w.rules(func(r *checkout.Rules) { r.ForgetDays = 1 })
+		w.clock.add(2 * 24 * time.Hour) // nobody has swept: they are still out
+		if err := w.Forget(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, inv := range behind {
+			if got, err := w.Invoice(t.Context(), w.scope, inv.ID); err != nil || got.Customer.Name != "" {
+				t.Errorf("%+v, %v", got.Customer, err)
+			}
+		}
+	})
+}
+
+// The list of what may be forgotten goes on behind its last one, though many ended in one moment.
+func TestForget_InParts(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 9 {
+			w.clock.add(time.Duration(i/4) * time.Minute) // four at once
+			inv := w.invoice(1_500_000, func(in *payments.NewInvoice) { in.ExpiresAt = w.clock.now().Add(time.Hour) })
+			if i%3 > 0 { // canceled when it was made, or expired an hour later
+				if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		w.clock.add(3 * time.Hour)
+		if err := w.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list := func(after string, limit int) (ids []string) {
+			t.Helper()
+			err := w.db.View(t.Context(), func(tx *db.Tx) (err error) {
+				ids, err = tx.Forgettable(w.scope.MerchantID, tx.Now(), after, limit)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ids
+		}
+		all := list("", 100)
+		if len(all) != 9 {
+			t.Fatalf("%d", len(all))
+		}
+		for limit := 1; limit < 10; limit++ {
+			var got []string
+			for part := list("", limit); len(part) > 0; part = list(part[len(part)-1], limit) {
+				got = append(got, part...)
+			}
+			if !slices.Equal(got, all) {
+				t.Errorf("by %d: %v, want %v", limit, got, all)
+			}
+		}
+	})
 }

@@ -72,6 +72,29 @@ func TestLateSuccess_WhoWasFaster(t *testing.T) {
 			},
 			invoice: checkout.InvoiceReview, attempt: checkout.AttemptNeedsReview, late: true,
 		},
+		"in review for another attempt": {
+			second: hard, ended: checkout.AttemptFailed,
+			meanwhile: func(w *world, inv checkout.Invoice, _ checkout.Attempt) {
+				w.card.say("9001", review)
+				w.mustBack(w.start(inv, "gardeshpay"), "9001")
+			},
+			invoice: checkout.InvoiceReview, attempt: checkout.AttemptFailed, late: true,
+		},
+		"given back, and then asking its amount again": {
+			second: refusal("12", true, false), ended: checkout.AttemptFailed,
+			meanwhile: func(w *world, inv checkout.Invoice, a checkout.Attempt) {
+				more, less := money.Rial(2_000_000), money.Rial(1_500_000)
+				if _, err := w.UpdateInvoice(w.Context(), w.scope, inv.ID, payments.InvoiceChange{Amount: &more}, clerk); err != nil {
+					w.Fatal(err)
+				}
+				w.run(w.engine(), w.outlive()) // the re-ask
+				w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptUnclaimed)
+				if _, err := w.UpdateInvoice(w.Context(), w.scope, inv.ID, payments.InvoiceChange{Amount: &less}, clerk); err != nil {
+					w.Fatal(err)
+				}
+			},
+			invoice: checkout.InvoiceOpen, attempt: checkout.AttemptUnclaimed, late: true,
+		},
 		"paid by another reference": {
 			second: hard, ended: checkout.AttemptFailed,
 			meanwhile: func(w *world, _ checkout.Invoice, a checkout.Attempt) { w.mustBack(a, "8002") },
@@ -112,7 +135,7 @@ func TestLateSuccess_WhoWasFaster(t *testing.T) {
 					if now.TrackingNumber != before.TrackingNumber || now.RefNumber != before.RefNumber || !now.VerifiedAt.Equal(before.VerifiedAt) {
 						t.Errorf("%+v became %+v", before, now)
 					}
-				} else if now.TrackingNumber != "8001" || now.RefNumber != "8001" || count(types, checkout.EventInvoicePaid) != 1 {
+				} else if now.TrackingNumber != "8001" || now.RefNumber != "8001" || now.Failure != nil || count(types, checkout.EventInvoicePaid) != 1 {
 					t.Errorf("paid by %s %s: %v", now.TrackingNumber, now.RefNumber, types)
 				}
 				w.pass(20 * time.Minute) // and nobody asks again

@@ -50,15 +50,7 @@ func (w *world) outlive() []checkout.Job {
 	w.Helper()
 	for range 100 { // the living call renews its lease now and then
 		w.clock.add(payments.Lease + time.Second)
-		var jobs []checkout.Job
-		err := w.db.Update(w.Context(), func(tx *db.Tx) (err error) {
-			jobs, err = tx.ClaimJobs([]string{payments.JobVerify}, 10, tx.Now().Add(payments.Lease))
-			return err
-		})
-		if err != nil {
-			w.Fatal(err)
-		}
-		if len(jobs) > 0 {
+		if jobs := w.claimDue(); len(jobs) > 0 {
 			return jobs
 		}
 	}
@@ -195,6 +187,95 @@ func TestLease_LateFifteenGivesTheUnheardBack(t *testing.T) {
 		if got := w.attempt(a).Failure; got == nil || got.Code != checkout.CodeAlreadyVerified {
 			t.Errorf("failure = %+v", got)
 		}
+	})
+}
+
+// TestLease_ThreeAtOnce: while the second process asks, the third takes it for dead as well. The first one's
+// word comes back, and the second one's: each was heard, neither is the last word, and the third one's 15 is
+// somebody else's capture.
+func TestLease_ThreeAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		say := words(3)
+		w.script(w.ins, say...)
+		var done sync.WaitGroup
+		done.Go(func() {
+			if err := w.back(a, "8001"); err != nil {
+				t.Error(err)
+			}
+		})
+		w.until(func() bool { return w.ins.asked() == 1 })
+		for n := 2; n <= 3; n++ {
+			other, jobs := w.engine(), w.outlive()
+			done.Go(func() { w.run(other, jobs) })
+			w.until(func() bool { return w.ins.asked() == n })
+		}
+		for i, want := range []int{1, 0} {
+			say[i] <- already()
+			w.until(func() bool { return count(w.types(inv), "verify.answered") == i+1 })
+			if n := w.unheard(a, "8001"); n != want {
+				t.Errorf("unheard = %d after word %d", n, i+1)
+			}
+			w.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
+		}
+		say[2] <- already()
+		done.Wait()
+		w.work()
+		w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+	})
+}
+
+// TestLease_IsThereFromTheStart: a call that was just begun is its process's own: nobody else takes it up.
+func TestLease_IsThereFromTheStart(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		a := w.start(w.invoice(1_500_000), "ghesta")
+		say := words(1)
+		w.script(w.ins, say...)
+		var done sync.WaitGroup
+		done.Go(func() { w.mustBack(a, "8001") })
+		w.until(func() bool { return w.ins.asked() == 1 })
+		for range 2 {
+			w.run(w.engine(), w.claimDue())
+			if n := w.ins.asked(); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+			w.clock.add(payments.Lease - time.Second)
+		}
+		say[0] <- paid("R8001")
+		done.Wait()
+	})
+}
+
+// TestLease_TheOldestWindowFirst: of two calls that their process died under the one is taken up first
+// whose window closes first.
+func TestLease_TheOldestWindowFirst(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		long := w.start(w.invoice(1_500_000), "ghesta")
+		w.window("ghesta", "5m")
+		short := w.start(w.invoice(1_500_000), "ghesta")
+		say := words(2)
+		w.script(w.ins, say...)
+		var done sync.WaitGroup
+		for i, a := range []checkout.Attempt{long, short} {
+			done.Go(func() {
+				if err := w.back(a, "800"+a.OurNumber); err != nil {
+					t.Error(err)
+				}
+			})
+			w.until(func() bool { return w.ins.asked() == i+1 })
+		}
+		var keys []string
+		for _, j := range w.outlive() {
+			keys = append(keys, j.Key)
+		}
+		if want := []string{short.ID + "/800" + short.OurNumber, long.ID + "/800" + long.OurNumber}; !slices.Equal(keys, want) {
+			t.Errorf("taken up: %v, want %v", keys, want)
+		}
+		for i := range say {
+			say[i] <- paid("R")
+		}
+		done.Wait()
 	})
 }
 

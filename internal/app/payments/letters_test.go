@@ -14,6 +14,7 @@ import (
 	"dargah/internal/app/payments"
 	"dargah/internal/db"
 	"dargah/internal/db/dbtest"
+	"dargah/internal/gateways"
 )
 
 // shopHasMail gives the merchant an address.
@@ -306,4 +307,60 @@ func TestLetters_CostNothingWhereThereIsNobody(t *testing.T) {
 	if with := pay(); with <= plain || with > plain+4 {
 		t.Errorf("a payment takes %d statements, %d when the merchant is written to", plain, with)
 	}
+}
+
+// TestLetters_WhatAReviewSays: what nobody knows yet is told with the amount, the gateway, the number and
+// until when the gateway is asked, as of the customer's return, to whoever has an address.
+func TestLetters_WhatAReviewSays(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
+		w.window("gardeshpay", "1m")
+		for ref, tt := range map[string]struct {
+			answer gateways.Answer
+			change func(*payments.NewInvoice)
+			why    string
+			want   []string
+		}{
+			"8001": {already(), mailed, checkout.CodeAlreadyVerified, []string{"attention:shop@example.com:queued", "unconfirmed:sara@example.com:queued"}},
+			"8002": {already(), func(*payments.NewInvoice) {}, checkout.CodeAlreadyVerified, []string{"attention:shop@example.com:queued"}},
+			"8003": {gateways.Answer{Outcome: gateways.Unknown, Body: "not sent"}, mailed, checkout.CodeUnknownOutcome, []string{"attention:shop@example.com:queued", "unconfirmed:sara@example.com:queued"}},
+		} {
+			inv := w.invoice(1_500_000, tt.change)
+			a := w.start(inv, "gardeshpay")
+			w.clock.add(time.Second)
+			back := w.clock.now()
+			w.card.say(ref, tt.answer)
+			w.mustBack(a, ref)
+			w.pass(2 * time.Minute)
+			w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
+			for _, l := range w.wantLetters(inv, tt.want...) {
+				f := l.Facts
+				if f.Amount != 1_500_000 || f.Gateway != "gardeshpay" || f.TrackingNumber != ref || !f.Deadline.Equal(back.Add(time.Minute)) || !f.At.Equal(back) || f.What != "review" || f.Why != tt.why {
+					t.Errorf("%s of %s says %+v", l.Kind, ref, f)
+				}
+				if !strings.HasPrefix(l.ID, checkout.PrefixLetter) || !strings.HasPrefix(l.Key, "evt_") || !strings.HasSuffix(l.Key, "/"+string(l.Kind)) {
+					t.Errorf("%s is %s, %s", l.Kind, l.ID, l.Key)
+				}
+			}
+		}
+	})
+}
+
+// TestSendInvoice_SaysWhichLetter: the event names the letter, and the letter's key names the event.
+func TestSendInvoice_SaysWhichLetter(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000, mailed)
+		if _, _, err := w.SendInvoice(t.Context(), w.scope, inv.ID, checkout.Actor{Kind: "key", ID: "key_1"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		l := w.wantLetters(inv, "request:sara@example.com:queued")[0]
+		list, _, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := list[0]
+		if e.Type != "invoice.sent" || !strings.Contains(e.Data, l.ID) || l.Key != db.EventID(inv.ID, e.Sequence)+"/request" || !strings.HasPrefix(l.ID, checkout.PrefixLetter) {
+			t.Errorf("event %d %s %s, letter %s with key %s", e.Sequence, e.Type, e.Data, l.ID, l.Key)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package payments_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -197,6 +198,36 @@ func TestLinks_Broken(t *testing.T) {
 		for _, fine := range []payments.LinkInput{signed("expires=9000000000"), query(good.Query + "&lang=en"), swapped("A-1", "%41%2D1")} {
 			if _, err := w.LinkPage(t.Context(), fine); err != nil {
 				t.Errorf("%s: %v", fine.Query, err)
+			}
+		}
+	})
+}
+
+// TestLinks_WhatIsTold: a page of a link knows what time it is, before and after its invoice was made; what
+// is wrong with a link is one sentence; and a gateway that refuses leaves the invoice behind.
+func TestLinks_WhatIsTold(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.linkKey("lnk_live", true)
+		now := func(when string) {
+			t.Helper()
+			if p, err := w.LinkPage(t.Context(), signed()); err != nil || !p.Now.Equal(w.clock.now()) || p.Merchant.ID != w.scope.MerchantID {
+				t.Errorf("%s: %+v, %v", when, p, err)
+			}
+		}
+		now("before")
+		w.card.startErr = errors.New("reset")
+		redirect, token, err := w.StartLink(t.Context(), signed(), payments.StartInput{Gateway: "gardeshpay"})
+		if err == nil || redirect != "" || token == "" || w.behind(token).AttemptCount != 1 {
+			t.Errorf("refused by the gateway: %q, %q, %v", redirect, token, err)
+		}
+		w.card.startErr = nil
+		if redirect, again, err := w.StartLink(t.Context(), signed(), payments.StartInput{Gateway: "gardeshpay"}); err != nil || !strings.HasPrefix(redirect, "https://bank.example/") || again != token {
+			t.Errorf("again: %q, %q, %v", redirect, again, err)
+		}
+		now("after")
+		for _, in := range []payments.LinkInput{signed("amount=0"), signed("mobile=12"), signed("reference=  "), {Merchant: "pottery", Query: "x"}} {
+			if _, err := w.LinkPage(t.Context(), in); keyOf(err) != "error.link" || wrongFields(err) != "" {
+				t.Errorf("%s: %v", in.Query, err)
 			}
 		}
 	})

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -284,4 +286,169 @@ func TestMany_StopAndForget(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// runNow starts a run and makes what there is to make.
+func (w *world) runNow(r checkout.Run, letters, doubles bool) (checkout.Run, []checkout.RunRow) {
+	w.Helper()
+	if err := w.StartRun(w.Context(), w.scope, r.ID, letters, doubles); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.RunMany(w.Context(), checkout.Job{Kind: payments.JobRun, Key: r.ID}); err != nil {
+		w.Fatal(err)
+	}
+	return w.run1(r.ID)
+}
+
+// A line whose time has come meanwhile is not made and says why; the others are, with numbers that follow
+// one another, in the name of who pressed.
+func TestMany_TooLateForSome(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		lines := customers(4)
+		lines[1].Ask.ExpiresAt = w.clock.now().Add(time.Hour)
+		lines[2].Ask.Days = 3
+		lines[3].Ask.Email = ""
+		r := w.brought(lines)
+		if r.Fine != 4 || r.Addressed != 3 {
+			t.Fatalf("%+v", r)
+		}
+		w.clock.add(2 * time.Hour)
+		r, rows := w.runNow(r, true, false)
+		if r.Status != checkout.RunDone || r.Made != 3 || r.Failed != 1 {
+			t.Errorf("%+v", r)
+		}
+		if late := rows[1]; late.Status != checkout.RowFailed || late.InvoiceID != "" || len(late.Problems) != 1 || late.Problems[0].Field != "expires_at" {
+			t.Errorf("%+v", late)
+		}
+		for i, want := range map[int]struct {
+			number string
+			life   time.Duration
+		}{0: {"1001", 7 * 24 * time.Hour}, 2: {"1002", 3 * 24 * time.Hour}, 3: {"1003", 7 * 24 * time.Hour}} {
+			inv, err := w.Invoice(t.Context(), w.scope, rows[i].InvoiceID)
+			if err != nil || inv.Number != want.number || !inv.ExpiresAt.Equal(w.clock.now().Add(want.life)) || rows[i].Status != checkout.RowMade || !rows[i].MadeAt.Equal(w.clock.now()) {
+				t.Errorf("line %d: %+v, %v", i, inv, err)
+			}
+			if told := w.events(inv); told[len(told)-1].Actor != "user:usr_1" || !strings.Contains(told[len(told)-1].Data, r.ID) {
+				t.Errorf("line %d: its first event is %+v", i, told[len(told)-1])
+			}
+		}
+		if next := w.invoice(1000); next.Number != "1004" {
+			t.Errorf("the next invoice is %s", next.Number)
+		}
+		if got := w.byReader(); len(got) != 2 {
+			t.Errorf("letters: %v", got)
+		}
+		before := w.story()
+		if err := w.StartRun(t.Context(), w.scope, r.ID, true, true); err != nil { // the button, once more
+			t.Error(err)
+		}
+		if again, _ := w.run1(r.ID); again.Status != checkout.RunDone || w.story() != before {
+			t.Errorf("started again it is %+v", again)
+		}
+	})
+	for text, want := range map[string]checkout.Actor{"user:usr_1": {Kind: "user", ID: "usr_1"}, "key:key_a:b": {Kind: "key", ID: "key_a:b"}, "system": {}} {
+		if got := payments.ActorOf(text); got != want {
+			t.Errorf("%s is %+v", text, got)
+		}
+	}
+}
+
+// What asks for the same within thirty days is a double, however the address is spelt, and only that line.
+func TestMany_TheSameLately(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.runNow(w.brought(customers(1)), false, false)
+		made := w.clock.now()
+		again := func() []checkout.RunRow {
+			lines := customers(3)
+			lines[0].Ask.Email = "C0@Example.COM"
+			return lines
+		}
+		w.clock.at = made.Add(30*24*time.Hour - time.Minute)
+		if r := w.brought(again()); r.Doubles != 1 || r.Fine != 2 {
+			t.Errorf("a minute before thirty days: %+v", r)
+		}
+		w.clock.at = made.Add(30*24*time.Hour + time.Minute)
+		first, second := w.brought(again()[:1]), w.brought(again())
+		if first.Doubles != 0 || second.Doubles != 0 {
+			t.Errorf("a minute after: %+v", first)
+		}
+		w.runNow(first, false, false)
+		r, rows := w.runNow(second, false, false)
+		if r.Made != 2 || r.Doubles != 1 || rows[0].Status != checkout.RowDouble || rows[1].Status != checkout.RowMade || rows[2].Status != checkout.RowMade {
+			t.Errorf("%+v: %+v", r, rows)
+		}
+	})
+}
+
+// Every word of a line is cleaned and judged as one invoice's would be.
+func TestMany_EachWordIsJudged(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		lines := customers(2)
+		lines[0].Ask.Name, lines[0].Ask.Email, lines[0].Ask.Mobile = " Sara\u200c  Ahmadi ", " Sara@example.com ", "+98 912 123 4567"
+		lines[0].Ask.Description, lines[0].Ask.Reference = " Tea\tset ", " R-1 "
+		long := strings.Repeat("x", 501)
+		lines[1].Ask.Name, lines[1].Ask.Description, lines[1].Ask.Reference = long, long, long
+		_, rows := w.run1(w.brought(lines).ID)
+		if a := rows[0].Ask; a.Name != "Sara Ahmadi" || a.Email != "Sara@example.com" || a.Mobile != "09121234567" || a.Description != "Tea set" || a.Reference != "R-1" || a.Locale != "fa" {
+			t.Errorf("%+v", a)
+		}
+		var fields []string
+		for _, p := range rows[1].Problems {
+			fields = append(fields, p.Field)
+		}
+		if want := []string{"customer.name", "description", "reference"}; !slices.Equal(slices.Sorted(slices.Values(fields)), want) {
+			t.Errorf("wrong: %v", rows[1].Problems)
+		}
+	})
+}
+
+// A server that stops leaves a run to the next one, and the log knows who stopped it.
+func TestMany_WhoStops(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.brought(customers(60))
+		by := checkout.WithActor(t.Context(), asker)
+		if err := w.StartRun(by, w.scope, r.ID, true, false); err != nil {
+			t.Fatal(err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.RunMany(gone, checkout.Job{Kind: payments.JobRun, Key: r.ID}) }()
+		w.until(func() bool { got, _ := w.run1(r.ID); return got.Made >= 25 })
+		leave()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("of a server that stops: %v", err)
+		}
+		w.clock.add(time.Minute)
+		if err := w.StopRun(by, w.scope, r.ID); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := w.run1(r.ID)
+		if got.Status != checkout.RunStopped || !got.EndedAt.Equal(w.clock.now()) || got.Made == 60 {
+			t.Errorf("%+v", got)
+		}
+		deeds := w.deeds(checkout.AreaInvoice)
+		if len(deeds) != 2 {
+			t.Fatalf("%+v", deeds)
+		}
+		for i, kind := range []string{"run.started", "run.stopped"} {
+			if d := deeds[i]; d.Kind != kind || d.By.Kind != "user" || d.By.ID != "usr_7" || d.Object != r.ID || d.Name != "customers.csv" || !d.Live || d.MerchantID != w.scope.MerchantID {
+				t.Errorf("%+v", d)
+			}
+		}
+	})
+}
+
+// deeds are what was done in an area, oldest first.
+func (w *world) deeds(area string) []checkout.Deed {
+	w.Helper()
+	var list []checkout.Deed
+	err := w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+		list, err = tx.Deeds(db.DeedQuery{MerchantID: w.scope.MerchantID, Area: area, Limit: 100})
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	slices.Reverse(list)
+	return list
 }

@@ -147,9 +147,10 @@ func (s *step) reask(a *checkout.Attempt, r *checkout.Reference) (bool, time.Tim
 	var never time.Time
 	now := s.tx.Now()
 	why := unclaimedWhy(s.inv, a)
-	if why != "" && !a.Resolved && r.Bound && r.Unheard > 0 && a.Status == checkout.AttemptFailed {
+	if why != "" && !a.Resolved && r.Bound && r.Unheard > 0 {
 		// One of its calls was never heard: it may have captured before the refusal, or its request is
-		// still on its way. That is no plain failure: a person is told where the money may be.
+		// still on its way. That is no plain failure, also where another reference of the attempt was
+		// canceled since: a person is told where the money may be.
 		return false, never, s.unclaim(a, r, why)
 	}
 	if a.Resolved || !r.Bound || why != "" || a.Status == checkout.AttemptUnclaimed || a.Status == checkout.AttemptPaid || a.Status == checkout.AttemptNeedsReview {

@@ -94,6 +94,30 @@ func TestVerify_PanicIsAskedAgainBySchedule(t *testing.T) {
 	})
 }
 
+// TestVerify_PanicMayHaveCaptured: a call that we panicked in may have been made, and may have captured: a 15
+// afterwards is ours, and a hard no afterwards gives the reference to nobody else.
+func TestVerify_PanicMayHaveCaptured(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv, other := w.invoice(1_500_000), w.invoice(1_500_000)
+		a, b := w.start(inv, "ghesta"), w.start(other, "ghesta")
+		w.ins.panics(1)
+		w.ins.say("8001", already())
+		w.mustBack(a, "8001")
+		w.spawned.Wait()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		w.ins.panics(1)
+		w.ins.say("8002", refusal("26", false, true), paid("R8002"))
+		w.mustBack(b, "8002")
+		w.spawned.Wait()
+		w.want(other, checkout.InvoiceOpen, b, checkout.AttemptFailed)
+		third := w.invoice(1_500_000)
+		c := w.start(third, "ghesta")
+		w.mustBack(c, "8002")
+		w.spawned.Wait()
+		w.want(third, checkout.InvoiceReview, c, checkout.AttemptNeedsReview)
+	})
+}
+
 // TestVerify_PanicInAJobMovesOn: the worker's calls as well as the customer's.
 func TestVerify_PanicInAJobMovesOn(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -69,6 +69,7 @@ type Engine struct {
 	offices offices
 	counts  counts
 	looks   looks
+	hurry   time.Duration // settleWait where a test does not want to wait
 }
 
 // New returns an engine. It starts nothing by itself: app registers RunVerify and Sweep with the worker.

@@ -299,6 +299,303 @@ func TestPayPage_PlaceComesBack(t *testing.T) {
 	})
 }
 
+// What somebody made of a page stands in the log, field by field, in rial, and who did it.
+func TestPayPage_Log(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		by, at := checkout.WithActor(t.Context(), asker), w.clock.now()
+		p, err := w.CreatePayPage(by, w.scope, payments.PageWords{
+			Slug: "seat", Title: "A seat", Min: 100_000, Max: 5_000_000, Text: "Come", Thanks: "See you", Locale: "fa", Stock: 7, OpensAt: at.Add(time.Hour + 700*time.Microsecond), ClosesAt: at.Add(2 * time.Hour),
+		})
+		if err != nil || !p.OpensAt.Equal(at.Add(time.Hour)) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		w.clock.add(time.Minute)
+		if _, err := w.UpdatePayPage(by, w.scope, p.ID, payments.PageWords{Title: "Two seats", Amount: 3_000_000, Min: 5, Max: 6, Locale: "fa"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			w.clock.add(time.Minute)
+			off, err := w.SwitchPayPage(by, w.scope, p.ID, false)
+			if err != nil || !off.OffAt.Equal(at.Add(2*time.Minute)) {
+				t.Errorf("off since %s, %v", off.OffAt, err)
+			}
+		}
+		deeds := w.deeds(checkout.AreaPage)
+		want := []struct {
+			kind, name, changes string
+		}{
+			{"page.made", "A seat", "[{page_title  A seat} {page_min  100000} {page_max  5000000} {page_stock  7} {page_text  Come} {page_thanks  See you} {page_opens  2026-10-01T15:30:00Z} {page_closes  2026-10-01T16:30:00Z}]"},
+			{
+				"page.changed", "Two seats",
+				"[{page_title A seat Two seats} {page_amount  3000000} {page_min 100000 } {page_max 5000000 } {page_stock 7 } {page_text Come } {page_thanks See you } {page_opens 2026-10-01T15:30:00Z } {page_closes 2026-10-01T16:30:00Z }]",
+			},
+			{"page.changed", "Two seats", "[{page_off  2026-10-01T14:32:00Z}]"},
+			{"page.changed", "Two seats", "[]"},
+		}
+		if len(deeds) != len(want) {
+			t.Fatalf("%d deeds: %+v", len(deeds), deeds)
+		}
+		for i, c := range want {
+			d := deeds[i]
+			if d.Kind != c.kind || d.Name != c.name || fmt.Sprint(d.Changes) != c.changes || d.By.Kind != "user" || d.By.ID != "usr_7" || !d.Live || d.Object != p.ID || d.Area != checkout.AreaPage {
+				t.Errorf("%+v", d)
+			}
+		}
+		if got := w.PayPageURL("pottery", "seat"); got != "https://pay.example/p/pottery/seat" {
+			t.Error(got)
+		}
+	})
+}
+
+// The edges of what a merchant may say of a page.
+func TestPayPage_Edges(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		n := 0
+		say := func(change func(*payments.PageWords)) (checkout.PayPage, string) {
+			n++
+			in := payments.PageWords{Slug: fmt.Sprintf("page-%d", n), Title: "t", Amount: 1000, Locale: "fa"}
+			change(&in)
+			p, err := w.CreatePayPage(t.Context(), w.scope, in)
+			if err != nil {
+				return p, wrongFields(err)
+			}
+			return p, ""
+		}
+		x := func(n int) string { return strings.Repeat("x", n) }
+		field := func(labels ...string) []checkout.PageField {
+			var list []checkout.PageField
+			for _, l := range labels {
+				list = append(list, checkout.PageField{Label: l, Kind: checkout.FieldText})
+			}
+			return list
+		}
+		for _, c := range []struct {
+			change func(*payments.PageWords)
+			want   string
+		}{
+			{func(in *payments.PageWords) { in.Title = x(100) }, ""},
+			{func(in *payments.PageWords) { in.Title = x(101) }, "title=too_long"},
+			{func(in *payments.PageWords) { in.Text, in.Thanks = x(1000), x(1000) }, ""},
+			{func(in *payments.PageWords) { in.Text, in.Thanks = x(1001), x(1001) }, "text=too_long thanks=too_long"},
+			{func(in *payments.PageWords) { in.Stock = 1_000_000 }, ""},
+			{func(in *payments.PageWords) { in.Stock = 1_000_001 }, "stock=out_of_range"},
+			{func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 1, 1 }, ""},
+			{func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 0, 9 }, "max=range_order"},
+			{func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 1, money.MaxInvoice }, ""},
+			{func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 1, money.MaxInvoice+1 }, "max=range_order"},
+			{func(in *payments.PageWords) { in.Fields = field("a", "b", "c") }, ""},
+			{func(in *payments.PageWords) { in.Fields = field("a", "b", "c", "d") }, "label_1=too_many"},
+			{func(in *payments.PageWords) { in.Fields = field(x(40)) }, ""},
+			{func(in *payments.PageWords) { in.Fields = field(x(41)) }, "label_1=too_long"},
+			{func(in *payments.PageWords) {
+				in.Fields = append(field("mobile"), checkout.PageField{Label: "Yours", Kind: checkout.FieldMobile})
+			}, ""},
+			{func(in *payments.PageWords) {
+				in.Fields = []checkout.PageField{{Label: "One", Kind: checkout.FieldMobile}, {Label: "Two", Kind: checkout.FieldMobile}}
+			}, "label_2=repeated"},
+		} {
+			if p, got := say(c.change); got != c.want {
+				t.Errorf("%+v: %q, want %q", p, got, c.want)
+			}
+		}
+		if p, _ := say(func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 1000, 5, 6 }); p.Min != 0 || p.Max != 0 || p.Amount != 1000 {
+			t.Errorf("an amount and a range: %+v", p)
+		}
+		if p, _ := say(func(in *payments.PageWords) { in.Fields = field("", "City", " \u200c", "Size") }); len(p.Fields) != 2 || p.Fields[0].Label != "City" || p.Fields[1].Label != "Size" {
+			t.Errorf("fields without a label: %+v", p.Fields)
+		}
+	})
+	for slug, want := range map[string]bool{
+		"ab": true, "a0": true, "a9": true, "0a": true, "9z": true, "a-b": true, strings.Repeat("a", 40): true,
+		"a": false, "": false, "12": false, "1-2": false, "-a": false, "a-": false, "a--b": false, "A1": false, "a_b": false, "ا1": false, strings.Repeat("a", 41): false, "a/": false, "a:": false,
+	} {
+		if got := payments.PageSlug(slug); got != want {
+			t.Errorf("%q may be an address: %t", slug, got)
+		}
+	}
+}
+
+// The list of pages, newest first, in parts of any size, of one shop and mode.
+func TestPayPage_List(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var want []string
+		for i := range 5 {
+			w.clock.add(time.Minute)
+			want = append([]string{w.page(func(in *payments.PageWords) { in.Slug = fmt.Sprintf("page-%d", i) }).ID}, want...)
+		}
+		was := w.scope
+		w.scope = w.shop(3, true)
+		w.page()
+		w.scope = was
+		for limit := 1; limit < 7; limit++ {
+			var got []string
+			for cursor := ""; ; {
+				list, next, err := w.PayPages(t.Context(), w.scope, cursor, limit)
+				if err != nil || len(list) > limit || next != "" && len(list) != limit || (next == "") != (len(got)+len(list) == len(want)) {
+					t.Fatalf("by %d: %d, %q, %v", limit, len(list), next, err)
+				}
+				for _, p := range list {
+					got = append(got, p.ID)
+				}
+				if cursor = next; next == "" {
+					break
+				}
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("by %d: %v, want %v", limit, got, want)
+			}
+		}
+	})
+}
+
+// What a page shows before anything is pressed: which way is open, and what each still asks.
+func TestPayPage_Shown(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.page()
+		w.page(func(in *payments.PageWords) {
+			in.Slug, in.Amount, in.Min, in.Max = "free", 0, 100_000, 5_000_000
+			in.Fields = []checkout.PageField{{Label: "Name", Kind: checkout.FieldName}, {Label: "Mobile", Kind: checkout.FieldMobile}}
+		})
+		w.page(func(in *payments.PageWords) { in.Slug, in.Amount = "cheap", 500_000 })
+		shows := func(slug string, amount money.Rial) (card, ins payments.Method) {
+			t.Helper()
+			o, err := w.PayPage(t.Context(), "pottery", slug, amount)
+			if err != nil || len(o.Methods) != 2 || o.Merchant.ID != w.scope.MerchantID || !o.Now.Equal(w.clock.now()) || o.State != checkout.PageOpen {
+				t.Fatalf("%+v, %v", o, err)
+			}
+			return o.Methods[0], o.Methods[1]
+		}
+		if card, ins := shows("seat", 0); !card.Available || card.NeedsName || !ins.Available || !ins.NeedsName || !ins.NeedsMobile {
+			t.Errorf("%+v, %+v", card, ins)
+		}
+		if card, ins := shows("free", 0); !card.Available || !ins.Available || ins.NeedsName || ins.NeedsMobile { // 5,000,000 is within reach of Ghesta
+			t.Errorf("%+v, %+v", card, ins)
+		}
+		if card, ins := shows("free", 200_000); !card.Available || ins.Available || ins.Why != "low" {
+			t.Errorf("%+v, %+v", card, ins)
+		}
+		if _, ins := shows("cheap", 0); ins.Available || ins.Why != "low" || ins.Limit != 1_000_000 {
+			t.Errorf("%+v", ins)
+		}
+		w.set("gardeshpay", map[string]string{"enabled": "false"})
+		if card, _ := shows("seat", 0); card.Available || card.Why != "off" {
+			t.Errorf("switched off, and it shows %+v", card)
+		}
+		for _, address := range [][2]string{{"pottery", "nowhere"}, {"nobody", "seat"}} {
+			if _, err := w.PayPage(t.Context(), address[0], address[1], 0); keyOf(err) != "error.not_found" {
+				t.Errorf("%v: %v", address, err)
+			}
+		}
+	})
+}
+
+// How long the invoice of a press lives: as any other, half an hour where places are few, and never longer
+// than its page. Only a place that is held is given back.
+func TestPayPage_HowLong(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for slug, c := range map[string]struct {
+			stock    int64
+			closes   time.Duration
+			want     time.Duration
+			over     checkout.InvoiceStatus
+			canceled int
+		}{
+			"as-usual":      {0, 0, 7 * 24 * time.Hour, checkout.InvoiceExpired, 0},
+			"closes-late":   {0, 30 * 24 * time.Hour, 7 * 24 * time.Hour, checkout.InvoiceExpired, 0},
+			"closes-early":  {0, time.Hour, time.Hour, checkout.InvoiceExpired, 0},
+			"places":        {3, 30 * 24 * time.Hour, 30 * time.Minute, checkout.InvoiceCanceled, 1},
+			"places-closes": {3, 10 * time.Minute, 10 * time.Minute, checkout.InvoiceCanceled, 1},
+		} {
+			now := w.clock.now()
+			p := w.page(func(in *payments.PageWords) {
+				in.Slug, in.Stock = slug, c.stock
+				if c.closes > 0 {
+					in.ClosesAt = now.Add(c.closes)
+				}
+			})
+			token, err := w.press(payments.PagePress{Page: slug, Nonce: nonce(1)}, "gardeshpay")
+			inv := w.behind(token)
+			if err != nil || !inv.ExpiresAt.Equal(now.Add(c.want)) {
+				t.Errorf("%s: until %s, %v", slug, inv.ExpiresAt, err)
+			}
+			w.clock.at = now.Add(8 * 24 * time.Hour)
+			for range 2 {
+				if err := w.Sweep(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.clock.add(2 * time.Minute)
+			}
+			if got := w.status(inv); got != c.over || count(w.types(inv), checkout.EventInvoiceCanceled) != c.canceled {
+				t.Errorf("%s: over, it is %s: %v", slug, got, w.types(inv))
+			}
+			if e := w.last(inv); c.canceled > 0 && (e.AttemptID != "" || e.GatewayID != "" || !strings.Contains(e.Data, "place_given_back") || e.Actor != "system") {
+				t.Errorf("%s: %+v", slug, e)
+			}
+			if r, err := w.PayPageReport(t.Context(), w.scope, p.ID, "", 9); err != nil || r.Page.Taken != 0 {
+				t.Errorf("%s: %d are taken, %v", slug, r.Page.Taken, err)
+			}
+		}
+	})
+}
+
+// What is refused says why: sold out is not closed, and a press that comes from no form of ours is none.
+func TestPayPage_SaysWhy(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p := w.page(func(in *payments.PageWords) { in.Stock = 1 })
+		short := base64.RawURLEncoding.EncodeToString([]byte("too short"))
+		if _, err := w.press(payments.PagePress{Nonce: short}, "gardeshpay"); wrongFields(err) != "once=required" {
+			t.Errorf("a nonce of another length: %v", err)
+		}
+		if _, err := w.press(payments.PagePress{Page: "nowhere", Nonce: nonce(1)}, "gardeshpay"); keyOf(err) != "error.not_found" {
+			t.Errorf("no such page: %v", err)
+		}
+		if _, err := w.press(payments.PagePress{Nonce: nonce(1)}, "gardeshpay"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.press(payments.PagePress{Nonce: nonce(2)}, "gardeshpay"); keyOf(err) != "error.sold_out" {
+			t.Errorf("sold out: %v", err)
+		}
+		if _, err := w.SwitchPayPage(t.Context(), w.scope, p.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.press(payments.PagePress{Nonce: nonce(2)}, "gardeshpay"); keyOf(err) != "error.page_closed" {
+			t.Errorf("closed: %v", err)
+		}
+		if len(w.all()) != 1 {
+			t.Errorf("made: %v", w.all())
+		}
+	})
+}
+
+// A place whose invoice a person must decide about is held, however long that takes, and nobody is called
+// to the log for it.
+func TestPayPage_PlaceInReview(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p := w.page(func(in *payments.PageWords) { in.Stock = 1 })
+		token, err := w.press(payments.PagePress{Nonce: nonce(1)}, "ghesta")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv := w.behind(token)
+		w.ins.say("9001", already())
+		w.mustBack(w.attempts(inv)[0], "9001")
+		wrong := w.watch()
+		for range 3 {
+			w.clock.add(24 * time.Hour)
+			if err := w.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := w.PayPageReport(t.Context(), w.scope, p.ID, "", 9)
+		if err != nil || r.Page.Taken != 1 || w.status(inv) != checkout.InvoiceReview {
+			t.Errorf("taken %d, %s, %v", r.Page.Taken, w.status(inv), err)
+		}
+		if err := wrong(); err != nil {
+			t.Errorf("the log: %v", err)
+		}
+	})
+}
+
 // FuzzPagePress: whatever is typed into a page's form, no invoice comes of it that breaks its limits or
 // holds a card's number.
 func FuzzPagePress(f *testing.F) {

@@ -25,10 +25,15 @@ import (
 // inReview is an attempt that a person must decide about.
 func (w *world) inReview() (checkout.Invoice, checkout.Attempt) {
 	w.Helper()
+	return w.inReviewBy("9001")
+}
+
+func (w *world) inReviewBy(ref string) (checkout.Invoice, checkout.Attempt) {
+	w.Helper()
 	inv := w.invoice(1_500_000)
 	a := w.start(inv, "ghesta")
-	w.ins.say("9001", already())
-	w.mustBack(a, "9001")
+	w.ins.say(ref, already())
+	w.mustBack(a, ref)
 	w.work()
 	w.want(inv, checkout.InvoiceReview, a, checkout.AttemptNeedsReview)
 	return inv, a

@@ -154,7 +154,7 @@ func (e *Engine) intendNow(s *step, a *checkout.Attempt, r *checkout.Reference) 
 // leaseNow stores the job of an intended call, already ours.
 func (e *Engine) leaseNow(s *step, a *checkout.Attempt, r *checkout.Reference) (*asking, error) {
 	now, mark := s.tx.Now(), checkout.NewToken(e.Random)
-	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), Payload: mark, RunAt: now, Due: r.Deadline}, now.Add(Lease))
+	fence, err := s.tx.EnqueueLeased(checkout.Job{Kind: JobVerify, Key: verifyKey(r), Payload: mark, Due: r.Deadline}, now.Add(Lease))
 	if err != nil {
 		return nil, err
 	}

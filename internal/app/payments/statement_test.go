@@ -22,6 +22,8 @@ func TestStatement_WhoIsTold(t *testing.T) {
 		other := w.invoice(1_500_000)
 		paid := w.start(other, "gardeshpay")
 		w.mustBack(paid, "0077123")
+		waiting := w.invoice(1_500_000)
+		w.start(waiting, "ghesta") // its attempt has no number yet
 		before := w.everything(inv) + w.everything(other)
 		for name, tt := range map[string]struct {
 			in   payments.StatementInput
@@ -47,6 +49,7 @@ func TestStatement_WhoIsTold(t *testing.T) {
 			"number and digits alone":  {payments.StatementInput{LastFour: "4567", Number: "8841027365"}, ""},
 			"nobody's number":          {payments.StatementInput{Number: "8841027366"}, ""},
 			"what cannot be a number":  {payments.StatementInput{Number: "-"}, ""},
+			"no number at all":         {payments.StatementInput{Token: waiting.Token, Number: "000"}, ""},
 			"an attempt's other words": {payments.StatementInput{Number: a.OurNumber}, ""},
 		} {
 			got, err := w.Statement(t.Context(), tt.in)

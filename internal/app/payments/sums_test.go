@@ -14,6 +14,7 @@ import (
 	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
 	"dargah/internal/db"
+	"dargah/internal/gateways"
 )
 
 // recounted is what the books say about the days: every attempt, payment and refund is looked at.
@@ -153,6 +154,33 @@ func TestDays(t *testing.T) {
 		w.want(review, checkout.InvoicePaid, b, checkout.AttemptPaid)
 		law("resolved, and paid late")
 		sum()
+		_, c := w.inReviewBy("9002")
+		if _, _, err := w.ResolveAttempt(t.Context(), w.scope, c.ID, payments.Resolution{Outcome: "failed", Note: "not seen"}, checkout.Actor{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		lost := w.canceled("gardeshpay", 1)[0]
+		w.mustBack(lost, "3002")
+		if err := w.CloseUnclaimed(t.Context(), w.scope, lost.ID, "sent back", checkout.Actor{}); err != nil {
+			t.Fatal(err)
+		}
+		law("resolved as failed, and closed")
+		sum()
+		soft := w.start(w.invoice(1_000_000), "ghesta")
+		w.ins.say("2002", refusal("12", true, false), silence(), silence(), silence(), paid("2002"))
+		w.mustBack(soft, "2002")
+		w.work()
+		law("refused for now")
+		sum()
+		w.clock.add(31 * time.Second)
+		w.work()
+		if got := w.attempt(soft).Status; got != checkout.AttemptVerifying {
+			t.Fatalf("asked again, it is %s", got)
+		}
+		law("asked again")
+		sum()
+		w.pass(time.Minute)
+		law("paid after all")
+		sum()
 		w.clock.add(24 * time.Hour)
 		for range 2 {
 			if _, _, err := w.RefundInvoice(t.Context(), w.scope, late.ID, payments.Refunding{Amount: 400_000}, checkout.Actor{}, nil); err != nil {
@@ -239,6 +267,126 @@ func TestDays_TooMuchBehind(t *testing.T) {
 		})
 		if err != nil || at.Summed == 0 || at.Summed != at.Last {
 			t.Errorf("summed up to %d of %d, %v", at.Summed, at.Last, err)
+		}
+	})
+}
+
+// TestDays_InOrder: of three payments the middle one's time counts, the ends come in order, and who reads
+// writes nothing.
+func TestDays_InOrder(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		from := w.clock.now()
+		for i, answers := range [][]gateways.Answer{{paid("1")}, {silence(), silence(), paid("2")}, {silence(), silence(), silence(), paid("3")}} {
+			ref := strconv.Itoa(5001 + i)
+			w.ins.say(ref, answers...)
+			w.mustBack(w.start(w.invoice(1_000_000), "ghesta"), ref)
+			w.pass(time.Minute)
+		}
+		w.mustBack(w.start(w.invoice(1_000_000), "gardeshpay"), "6001")
+		w.card.say("6002", refusal("3", false, true))
+		w.mustBack(w.start(w.invoice(1_000_000), "gardeshpay"), "6002")
+		w.ins.say("5009", refusal("44", false, true))
+		w.mustBack(w.start(w.invoice(1_000_000), "ghesta"), "5009")
+		w.work()
+		days, err := w.Days(t.Context(), w.scope, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []db.Ended{
+			{Gateway: "gardeshpay", Status: checkout.AttemptFailed, Count: 1},
+			{Gateway: "gardeshpay", Status: checkout.AttemptPaid, Count: 1},
+			{Gateway: "ghesta", Status: checkout.AttemptFailed, Count: 1},
+			{Gateway: "ghesta", Status: checkout.AttemptPaid, Count: 3},
+		}
+		if got := days.Ends(from, w.clock.now()); !slices.Equal(got, want) {
+			t.Errorf("ends %+v", got)
+		}
+		if err := w.sumsLaw(w.scope, from, w.clock.now()); err != nil {
+			t.Error(err)
+		}
+		if took, any := days.Took(from, from); !any || took != 0 { // two at once, one of 5 s, one of 20 s
+			t.Errorf("half took %s (%t)", took, any)
+		}
+		var at db.FeedAt
+		err = w.db.View(t.Context(), func(tx *db.Tx) (err error) {
+			at, err = tx.Summed(checkout.Feed{MerchantID: w.scope.MerchantID, Live: true})
+			return err
+		})
+		if err != nil || at.Summed != 0 || at.Last != 0 {
+			t.Errorf("reading summed up: %+v, %v", at, err)
+		}
+		w.ins.say("5004", silence(), silence(), silence(), paid("4"))
+		w.mustBack(w.start(w.invoice(1_000_000), "ghesta"), "5004")
+		w.pass(time.Minute)
+		if days, err = w.Days(t.Context(), w.scope, from); err != nil {
+			t.Fatal(err)
+		}
+		if took, any := days.Took(from, from); !any || took < 4700*time.Millisecond || took > 5300*time.Millisecond {
+			t.Errorf("half took %s (%t)", took, any)
+		}
+	})
+}
+
+// A bucket stands for what is in it, to within 6 %, and later ones for more.
+func TestBuckets(t *testing.T) {
+	last := -1
+	for ms := int64(-3); ms < 1<<40; ms += 1 + max(ms, 0)/97 {
+		d := time.Duration(max(ms, 0)) * time.Millisecond
+		b := payments.BucketOf(time.Duration(ms) * time.Millisecond)
+		got := payments.BucketMiddle(b)
+		if off := got - d; off.Abs() > d/16 {
+			t.Fatalf("%s is in bucket %d, which stands for %s", d, b, got)
+		}
+		if ms < 16 && got != d {
+			t.Errorf("%s stands for %s", d, got)
+		}
+		if b < last || b > 999 {
+			t.Fatalf("%s is in bucket %d, after %d", d, b, last)
+		}
+		last = b
+	}
+}
+
+// TestSumUp_ATurnEach: a feed gets so many turns and no more, none when the server stops, and what was
+// summed up is not summed up again.
+func TestSumUp_ATurnEach(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 3 {
+			w.mustBack(w.start(w.invoice(1_000_000), "gardeshpay"), strconv.Itoa(1001+i))
+		}
+		if err := w.FeedNews(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		summed := func() (at db.FeedAt) {
+			t.Helper()
+			err := w.db.View(t.Context(), func(tx *db.Tx) (err error) {
+				at, err = tx.Summed(checkout.Feed{MerchantID: w.scope.MerchantID, Live: true})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+		at := summed()
+		if at.Last == 0 || at.Summed != 0 {
+			t.Fatalf("%+v", at)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if err := w.SumUpOnly(gone, at, 3); err != nil || summed().Summed != 0 {
+			t.Errorf("of a server that stops: %+v, %v", summed(), err)
+		}
+		for i := range 2 {
+			if err := w.SumUpOnly(t.Context(), summed(), 0); err != nil || summed().Summed != 0 {
+				t.Errorf("%d: no turn, and summed up to %+v, %v", i, summed(), err)
+			}
+		}
+		if err := w.SumUpOnly(t.Context(), summed(), 1); err != nil || summed().Summed != at.Last {
+			t.Errorf("one turn: %+v, %v", summed(), err)
+		}
+		if err := w.SumUpOnly(t.Context(), at, 1); err != nil || summed().Summed != at.Last { // somebody else was faster
+			t.Errorf("once more from the beginning: %+v, %v", summed(), err)
 		}
 	})
 }

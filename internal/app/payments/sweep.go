@@ -39,13 +39,10 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	})
 }
 
-// keysLive is how long an idempotency key is remembered (CONTRACT §7).
-const keysLive = 24 * time.Hour
-
 // Prune forgets idempotency keys whose time has passed.
 func (e *Engine) Prune(ctx context.Context) error {
 	return e.DB.Update(ctx, func(tx *db.Tx) error {
-		_, err := tx.PruneIdempotency(tx.Now().Add(-keysLive))
+		_, err := tx.PruneIdempotency()
 		return err
 	})
 }

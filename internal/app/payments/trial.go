@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -73,7 +74,7 @@ func (e *Engine) TryAccount(ctx context.Context, sc Scope, name string) (Trial, 
 	if err != nil {
 		t.Code, t.Trouble = "unknown", true
 		if s := new(gateways.StartError); errors.As(err, &s) {
-			t.Code, t.Trouble = s.Code, s.Trouble
+			t.Code, t.Trouble = cmp.Or(s.Code, t.Code), s.Trouble // a vendor may refuse without a code
 		}
 	}
 	return t, nil

@@ -1,12 +1,12 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"dargah/internal/app/checkout"
@@ -18,6 +18,12 @@ import (
 
 // settleTries bounds how often an answer is written in vain while the store answers.
 const settleTries = 5
+
+// settleWait is how long the second try waits; each further one waits twice as long, up to mostSettleWait.
+const (
+	settleWait     = 200 * time.Millisecond
+	mostSettleWait = 5 * time.Second
+)
 
 // errStale: the reference was settled, or its job is another's, meanwhile.
 var errStale = errors.New("somebody else went on with it")
@@ -44,11 +50,9 @@ func (e *Engine) RunVerify(ctx context.Context, job checkout.Job) error {
 }
 
 // verify asks about one reference until the next ask lies in the future or it is settled. heard is
-// called once, after the first answer (or silence) is on record. It is the one path by which
-// callback, job and restart ask; its caller has put the reference among the flying ones.
+// called after every answer (or silence) that is on record. It is the one path by which callback, job
+// and restart ask; its caller has put the reference among the flying ones.
 func (e *Engine) verify(ctx context.Context, seat *asking, heard func()) error {
-	heard = sync.OnceFunc(heard)
-	defer heard()
 	for seat != nil {
 		again, err := e.round(ctx, seat)
 		heard()
@@ -106,7 +110,7 @@ func (e *Engine) ask(ctx context.Context, seat *asking) (answer gateways.Answer)
 // makes the next process ask again. An error that is not the store's is not tried for ever: the job
 // comes round again, and asks.
 func (e *Engine) settlePersistently(ctx context.Context, seat *asking, answer gateways.Answer) (*asking, error) {
-	wait := 200 * time.Millisecond
+	wait := cmp.Or(e.hurry, settleWait)
 	for try := 1; ; try++ {
 		again, err := e.settle(context.WithoutCancel(ctx), seat, answer)
 		if err == nil || errors.Is(err, errStale) {
@@ -122,7 +126,7 @@ func (e *Engine) settlePersistently(ctx context.Context, seat *asking, answer ga
 			return nil, err
 		case <-time.After(wait):
 		}
-		wait = min(2*wait, 5*time.Second)
+		wait = min(2*wait, mostSettleWait)
 	}
 }
 

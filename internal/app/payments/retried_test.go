@@ -1,0 +1,124 @@
+package payments_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/app/payments"
+	"dargah/internal/db"
+)
+
+// retried is a store that undoes one change for another's sake, and runs it again: what PostgreSQL does on
+// its own whenever it likes. What happens between the two tries decides.
+type retried struct {
+	*db.DB
+	armed   atomic.Bool
+	between func()
+}
+
+var errUndone = errors.New("undone")
+
+func (r *retried) Update(ctx context.Context, fn func(*db.Tx) error) error {
+	if r.armed.CompareAndSwap(true, false) {
+		err := r.DB.Update(ctx, func(tx *db.Tx) error { return errors.Join(fn(tx), errUndone) })
+		if !errors.Is(err, errUndone) {
+			return err
+		}
+		r.between()
+	}
+	return r.DB.Update(ctx, fn)
+}
+
+// again has the world's engine work on such a store.
+func (w *world) again(between func()) *retried {
+	r := &retried{DB: w.db, between: between}
+	w.Engine = w.rewired(func(o *payments.Options) { o.DB = r })
+	return r
+}
+
+// TestRetried_Return: the seat was free in the try that was undone, and the invoice is canceled in the one
+// that counts. Nobody is asked.
+func TestRetried_Return(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		other := w.engine()
+		r := w.again(func() {
+			if _, _, err := other.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+				t.Error(err)
+			}
+		})
+		r.armed.Store(true)
+		w.mustBack(a, "8001")
+		w.work()
+		w.want(inv, checkout.InvoiceCanceled, a, checkout.AttemptUnclaimed)
+		if n := w.ins.asked(); n != 0 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// TestRetried_Job: so is what a stored job found.
+func TestRetried_Job(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		w.ins.say("8001", refusal("12", true, false), paid("R8001"))
+		w.mustBack(a, "8001")
+		w.work()
+		w.clock.add(payments.LastReask)
+		job := w.dueJob()
+		other := w.engine()
+		r := w.again(func() {
+			if _, _, err := other.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+				t.Error(err)
+			}
+		})
+		r.armed.Store(true)
+		if err := w.RunVerify(t.Context(), job); err != nil {
+			t.Error(err)
+		}
+		w.want(inv, checkout.InvoiceCanceled, a, checkout.AttemptFailed)
+		if n := w.ins.asked(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// TestRetried_Answer: a silence was to be asked about again in the try that was undone; in the one that counts
+// another process has taken the call for dead and asks. Then that one asks, and nobody beside it.
+func TestRetried_Answer(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		say := words(2)
+		w.script(w.ins, say...)
+		other := w.engine()
+		var done sync.WaitGroup
+		r := w.again(func() {
+			jobs := w.outlive()
+			done.Go(func() { w.run(other, jobs) })
+			w.until(func() bool { return w.ins.asked() == 2 })
+		})
+		done.Go(func() { w.mustBack(a, "8001") })
+		w.until(func() bool { return w.ins.asked() == 1 })
+		r.armed.Store(true)
+		say[0] <- silence()
+		w.until(func() bool { return count(w.types(inv), "verify.answered") == 1 })
+		w.spawned.Wait()
+		if n := w.ins.asked(); n != 2 {
+			t.Errorf("asked %d times", n)
+		}
+		say[1] <- paid("R8001")
+		done.Wait()
+		w.work()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if n := w.ins.asked(); n != 2 {
+			t.Errorf("asked %d times in all", n)
+		}
+	})
+}
