@@ -315,6 +315,15 @@ func returns() map[string]deed {
 		w.spawned.Wait()
 		return comes(w, b, "8002")
 	}
+	m["return with a reference used elsewhere while another is asked"] = func(w *world) (func() error, func()) {
+		inv := w.invoice(1_500_000)
+		a, b := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+		w.mustBack(w.start(w.invoice(1_500_000), "ghesta"), "8001")
+		w.card.say("8002", silence())
+		w.mustBack(a, "8002")
+		w.spawned.Wait()
+		return comes(w, b, "8001")
+	}
 	m["return to a process that drains"] = func(w *world) (func() error, func()) {
 		a := w.start(w.invoice(1_500_000), "ghesta")
 		w.draining = true

@@ -49,8 +49,8 @@ const (
 
 // sit takes the invoice's only seat for one reference: rule 1 of the contract, then the seat. The
 // seat must be free, and the caller has asked unclaimedWhy; it also saves the reference, which
-// changes further when it is asked at once, and lets it wait when that is the word. known is how many references the attempt has, this one
-// included.
+// changes further when it is asked at once, and lets it wait when that is the word. known is how many
+// references the attempt has, this one included.
 func (s *step) sit(a *checkout.Attempt, r *checkout.Reference, known int) (seating, error) {
 	if known > MaxReferences {
 		return seatRefused, s.review(a, r, checkout.CodeTooManyReferences, "")

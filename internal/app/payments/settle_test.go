@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
@@ -169,6 +170,44 @@ func TestRecord_PeopleOnly(t *testing.T) {
 		}
 		if list := deeds(); len(list) != 1 || list[0] != "invoice.canceled "+someone.String()+" "+byPerson.ID {
 			t.Errorf("the log: %v", list)
+		}
+	})
+}
+
+// TestSeat_AnothersReferenceWaitsToo: a reference that another attempt holds is kept also where the seat is
+// taken, and is decided on when that is free.
+func TestSeat_AnothersReferenceWaitsToo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.mustBack(w.start(w.invoice(1_500_000), "ghesta"), "8001")
+		inv := w.invoice(1_500_000)
+		a, b := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+		w.card.say("9001", silence(), silence(), refusal("26", false, true))
+		w.mustBack(a, "9001")
+		w.spawned.Wait()
+		w.mustBack(b, "8001")
+		w.want(inv, checkout.InvoiceProcessing, b, checkout.AttemptReturned)
+		if r := w.references(b); len(r) != 1 || r[0].Bound || r[0].Status != checkout.ReferenceWaiting {
+			t.Errorf("while the seat is taken: %+v", r)
+		}
+		w.pass(time.Minute)
+		w.want(inv, checkout.InvoiceReview, b, checkout.AttemptNeedsReview)
+		if f := w.attempt(b).Failure; f == nil || f.Code != checkout.CodeReferenceUsed {
+			t.Errorf("when it is free: %+v", f)
+		}
+	})
+}
+
+// TestRunVerify_JobThatNamesNothing: a job whose key names no reference is an error, and asks nobody.
+func TestRunVerify_JobThatNamesNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		a := w.start(w.invoice(1_500_000), "ghesta")
+		for _, key := range []string{"", "nothing", a.ID, a.ID + "/", a.ID + "/8001", "att_none/8001"} {
+			if err := w.RunVerify(t.Context(), checkout.Job{Kind: payments.JobVerify, Key: key, Fence: 1}); err == nil {
+				t.Errorf("%q is no error", key)
+			}
+		}
+		if n := w.ins.asked(); n != 0 {
+			t.Errorf("asked %d times", n)
 		}
 	})
 }
