@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dargah/internal/db"
 )
@@ -24,6 +25,7 @@ func TestWebhooks_CreateListDelete(t *testing.T) {
 			!strings.HasPrefix(made["secret"].(string), "whsec_") || len(made["types"].([]any)) != 1 || made["status"] != "enabled" {
 			t.Errorf("made %v", made)
 		}
+		time.Sleep(2 * time.Millisecond) // ids of one millisecond stand in any order
 		all := h.want(201, "POST", "/webhook-endpoints", h.live, `{"url":"http://127.0.0.1:9/b"}`)
 		if len(all["types"].([]any)) != 11 {
 			t.Errorf("every type: %v", all["types"])

@@ -33,6 +33,7 @@ type disk struct {
 	n, fails  int
 	hit       string // the statement that failed
 	swallowed bool
+	blamed    error // what the transaction of that statement ended with instead
 }
 
 func (d *disk) watch(query string) error {
@@ -53,7 +54,7 @@ func (d *disk) arm(n int) {
 	defer d.mu.Unlock()
 	d.n, d.fails = 0, n
 	if n > 0 {
-		d.hit, d.swallowed = "", false
+		d.hit, d.swallowed, d.blamed = "", false, nil
 	}
 }
 
@@ -61,9 +62,9 @@ func (d *disk) seen(fn func(*db.Tx) error) func(*db.Tx) error {
 	return func(tx *db.Tx) error {
 		before := d.failed()
 		err := fn(tx)
-		if err == nil && d.failed() != before {
+		if d.failed() != before && !errors.Is(err, errDisk) {
 			d.mu.Lock()
-			d.swallowed = true
+			d.swallowed, d.blamed = err == nil, err
 			d.mu.Unlock()
 		}
 		return err
@@ -482,6 +483,9 @@ func TestDisk_FailsAtEveryStatement(t *testing.T) {
 				}
 				if d.swallowed {
 					t.Errorf("statement %d failed, and its transaction went on: %s", n, hit)
+				}
+				if d.blamed != nil {
+					t.Errorf("statement %d failed, and its transaction blamed something else (%v): %s", n, d.blamed, hit)
 				}
 				// A sweep says what failed in the log, and does it again at the next one.
 				if got == clean && name != "expire and abandon" {

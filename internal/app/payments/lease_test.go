@@ -226,6 +226,78 @@ func TestLease_ThreeAtOnce(t *testing.T) {
 	})
 }
 
+// TestLease_RenewedAfterTheStoreFailed: one renewal that the store refuses is not the last one, and
+// neither is the first that it takes.
+func TestLease_RenewedAfterTheStoreFailed(t *testing.T) {
+	t.Parallel() // it waits six seconds
+	each(t, func(t *testing.T, w *world) {
+		f := &flaky{DB: w.db, with: errAway}
+		w.Engine = w.rewired(func(o *payments.Options) { o.DB = f })
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		say := words(1)
+		w.script(w.ins, say...)
+		var done sync.WaitGroup
+		done.Go(func() {
+			if err := w.back(a, "8001"); err != nil {
+				t.Error(err)
+			}
+		})
+		w.until(func() bool { return w.ins.asked() == 1 })
+		f.left.Store(1)
+		for range 2 {
+			was := w.job(a, "8001").LeaseUntil
+			w.clock.add(time.Second)
+			w.until(func() bool { return w.job(a, "8001").LeaseUntil.After(was) })
+		}
+		if n := f.tries.Load(); n != 1 {
+			t.Errorf("the store refused %d times", n)
+		}
+		say[0] <- paid("R8001")
+		done.Wait()
+		w.work()
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+	})
+}
+
+// TestLease_OfAnotherLeavesNothing: whoever's job was taken over while he stood still changes nothing that
+// the other one goes by.
+func TestLease_OfAnotherLeavesNothing(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "ghesta")
+		w.ins.say("8001", refusal("12", true, false))
+		w.mustBack(a, "8001")
+		w.work()
+		w.clock.add(payments.LastReask)
+		his := w.dueJob()
+		if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.add(payments.Lease + time.Second)
+		theirs := w.dueJob()
+		for i, job := range []checkout.Job{his, theirs} {
+			if err := w.RunVerify(t.Context(), job); err != nil {
+				t.Error(err)
+			}
+			r, want := w.references(a), []checkout.ReferenceStatus{checkout.ReferenceRefused, checkout.ReferenceSettled}[i]
+			if len(r) != 1 || r[0].Status != want {
+				t.Errorf("run %d left %+v", i, r)
+			}
+			if i == 0 && w.job(a, "8001").Fence != theirs.Fence {
+				t.Error("the job is not the other's any more")
+			}
+		}
+		w.clock.add(payments.Lease + time.Second)
+		if jobs := w.claimDue(); len(jobs) != 0 {
+			t.Errorf("the job stays: %v", jobs)
+		}
+		if n := w.ins.asked(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
 // TestLease_IsThereFromTheStart: a call that was just begun is its process's own: nobody else takes it up.
 func TestLease_IsThereFromTheStart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

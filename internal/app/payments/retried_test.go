@@ -62,6 +62,22 @@ func TestRetried_Return(t *testing.T) {
 	})
 }
 
+// TestRetried_Token: a customer is sent on by a token that is stored in the second try.
+func TestRetried_Token(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.again(func() {})
+		w.card.onStart = func() { r.armed.Store(true) }
+		inv := w.invoice(1_500_000)
+		a := w.start(inv, "gardeshpay")
+		if r.armed.Load() || a.Status != checkout.AttemptRedirected || a.GatewayToken == "" {
+			t.Errorf("sent on by %+v", a)
+		}
+		if types := w.types(inv); count(types, "attempt.redirected") != 1 {
+			t.Errorf("events = %v", types)
+		}
+	})
+}
+
 // TestRetried_Job: so is what a stored job found.
 func TestRetried_Job(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

@@ -202,7 +202,7 @@ func (e *Engine) notStarted(ctx context.Context, a *checkout.Attempt, by checkou
 	if start, ok := errors.AsType[*gateways.StartError](cause); ok {
 		why = *start
 	} else {
-		why = gateways.StartError{Trouble: true, Message: "no answer", Err: cause}
+		why.Message = "no answer"
 	}
 	code := why.Code
 	if code == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,46 @@ func TestStart_OneProbe(t *testing.T) {
 		}
 		if len(w.card.starts) != 6 {
 			t.Errorf("asked %d times, want the five and the probe", len(w.card.starts))
+		}
+		for _, inv := range invoices {
+			for _, a := range w.attempts(inv) {
+				if f := a.Failure; f != nil && (f.Stage != checkout.StageCreate || f.Code != "trouble" || f.Message != "circuit open") {
+					t.Errorf("who was kept back: %+v", f)
+				}
+			}
+		}
+	})
+}
+
+// TestStart_Ids: an attempt's id says what it is, as a link's address does.
+func TestStart_Ids(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		if a := w.start(inv, "ghesta"); !strings.HasPrefix(a.ID, "att_") || len(a.ID) != len("att_")+checkout.IDDigits {
+			t.Errorf("an attempt is %q", a.ID)
+		}
+		if got, want := w.PaymentURL(&inv), "https://pay.example/i/"+inv.Token; got != want {
+			t.Errorf("the payment link is %q, want %q", got, want)
+		}
+	})
+}
+
+// TestStart_PayerAtTheEdges: a name of a hundred letters is one; blanks are no mobile.
+func TestStart_PayerAtTheEdges(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000, func(in *payments.NewInvoice) { in.Customer = checkout.Customer{} })
+		name := strings.Repeat("س", 100)
+		for mobile, want := range map[string]string{" \t ": "required", "": "required", "12": "bad_mobile"} {
+			_, err := w.Start(t.Context(), payments.StartInput{Token: inv.Token, Gateway: "ghesta", PayerName: name, PayerMobile: mobile})
+			if got := wrong(err); got != "payer_mobile="+want {
+				t.Errorf("mobile %q: %s", mobile, got)
+			}
+		}
+		if _, err := w.Start(t.Context(), payments.StartInput{Token: inv.Token, Gateway: "ghesta", PayerName: name, PayerMobile: "09121234567"}); err != nil {
+			t.Fatal(err)
+		}
+		if a := w.attempts(inv)[0]; a.PayerName != name || a.PayerMobile != "09121234567" {
+			t.Errorf("kept: %q, %q", a.PayerName, a.PayerMobile)
 		}
 	})
 }
