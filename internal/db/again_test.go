@@ -176,6 +176,25 @@ func TestGroupCommit_LostMeanwhile(t *testing.T) {
 	})
 }
 
+// TestGroupCommit_LostBeforeTheOthersAreAlone: the storage was given up when those of a batch that came to
+// nothing are to be run alone. Each of them is told so.
+func TestGroupCommit_LostBeforeTheOthersAreAlone(t *testing.T) {
+	d := openSQLite(t)
+	much := tooMuch(t, d)
+	errs, runs := together(t, d, &counted{do: func(tx *db.Tx) error {
+		d.Give(errBoom)
+		return much(tx)
+	}}, putter("a"), putter("b"))
+	for i, err := range errs {
+		if err == nil || i > 0 && !errors.Is(err, db.ErrLost) {
+			t.Errorf("caller %d got %v", i, err)
+		}
+	}
+	if runs[1]+runs[2] != 0 {
+		t.Errorf("run %v times", runs)
+	}
+}
+
 // TestGroupCommit_CloseServesWhoWaits: who stands in the queue when it is closed is served, who comes
 // then is refused.
 func TestGroupCommit_CloseServesWhoWaits(t *testing.T) {
