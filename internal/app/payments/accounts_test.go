@@ -196,6 +196,82 @@ func TestSetAccount(t *testing.T) {
 	})
 }
 
+// TestSetAccount_WhatTheLogSays: of a secret that it was set, of anything else from what to what; of what
+// stays as it was nothing. Owners hear of a live account's changes only.
+func TestSetAccount_WhatTheLogSays(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.Engine = w.rewired(func(o *payments.Options) { o.TestSettings = map[string]gateways.Settings{"ghesta": {"token": "sim"}} })
+		live, test := w.shop(1, true), w.shop(1, false)
+		w.scope = live
+		owner := w.user()
+		if err := w.db.Update(t.Context(), func(tx *db.Tx) error {
+			return tx.InsertMembership(checkout.Membership{UserID: owner, MerchantID: live.MerchantID, Role: "owner"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		alarms := func() (n int) {
+			err := w.db.View(t.Context(), func(tx *db.Tx) error {
+				list, err := tx.Letters(db.LetterQuery{MerchantID: live.MerchantID, Live: true, Limit: 100})
+				for _, l := range list {
+					if l.Facts.What == "gateway_changed" {
+						n++
+					}
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		by := checkout.Actor{Kind: "user", ID: "usr_7"}
+		const hidden = checkout.Hidden
+		for _, c := range []struct {
+			sc      payments.Scope
+			gateway string
+			values  map[string]string
+			want    []checkout.Change
+		}{
+			{live, "ghesta", map[string]string{"token": "one"}, []checkout.Change{{Field: "token", After: hidden}}},
+			{live, "ghesta", map[string]string{"token": "one"}, nil},
+			{live, "ghesta", map[string]string{"token": "two", "verify_window": "10m"}, []checkout.Change{{Field: "token", Before: hidden, After: hidden}, {Field: "verify_window", Before: "15m", After: "10m"}}},
+			{live, "ghesta", map[string]string{"token": "two", "min_amount": "2000000"}, []checkout.Change{{Field: "min_amount", Before: "1000000", After: "2000000"}}},
+			{live, "ghesta", map[string]string{"verify_window": "10m"}, nil},
+			{live, "ghesta", nil, nil},
+			{live, "gardeshpay", map[string]string{"provider_token": "three", "enabled": "false"}, []checkout.Change{{Field: "provider_token", After: hidden}, {Field: "enabled", Before: "true", After: "false"}}},
+			{test, "ghesta", map[string]string{"amount_unit": "toman"}, []checkout.Change{{Field: "amount_unit", Before: "rial", After: "toman"}}},
+		} {
+			before, told := w.deeds(checkout.AreaGateway), alarms()
+			if err := w.SetAccount(t.Context(), c.sc, c.gateway, c.values, by); err != nil {
+				t.Fatal(err)
+			}
+			now := w.deeds(checkout.AreaGateway)
+			if len(now)-len(before) != min(1, len(c.want)) {
+				t.Errorf("%s %v: %d deeds more", c.gateway, c.values, len(now)-len(before))
+				continue
+			}
+			if len(c.want) == 0 {
+				continue
+			}
+			i := slices.IndexFunc(now, func(d checkout.Deed) bool {
+				return !slices.ContainsFunc(before, func(old checkout.Deed) bool { return old.ID == d.ID })
+			})
+			d := now[i]
+			slices.SortFunc(d.Changes, func(a, b checkout.Change) int { return strings.Compare(a.Field, b.Field) })
+			slices.SortFunc(c.want, func(a, b checkout.Change) int { return strings.Compare(a.Field, b.Field) })
+			if !slices.Equal(d.Changes, c.want) {
+				t.Errorf("%s %v: changed %+v, want %+v", c.gateway, c.values, d.Changes, c.want)
+			}
+			if n := alarms() - told; (n > 0) != c.sc.Live {
+				t.Errorf("%s %v: %d owners were told", c.gateway, c.values, n)
+			}
+			if d.Kind != "gateway.changed" || d.By.ID != by.ID || d.Object != w.account(c.sc, c.gateway).ID || d.Name != c.gateway || d.MerchantID != live.MerchantID || d.Live != c.sc.Live || !strings.HasPrefix(d.ID, checkout.PrefixDeed) {
+				t.Errorf("%s %v: %+v", c.gateway, c.values, d)
+			}
+		}
+	})
+}
+
 func (w *world) account(sc payments.Scope, gateway string) *checkout.GatewayAccount {
 	w.Helper()
 	var row *checkout.GatewayAccount
