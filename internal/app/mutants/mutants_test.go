@@ -40,9 +40,18 @@ const shopTest = `package db
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
+
+// It objects to the copies that the tool makes of methods, and to no mutant.
+func TestListed(t *testing.T) {
+	if n := reflect.TypeFor[*store]().NumMethod(); n != 2 {
+		t.Fatalf("%d methods", n)
+	}
+	(&store{}).Fee(1)
+}
 
 func TestFee(t *testing.T) {
 	if got := (&store{}).Fee(50); got != 1 {
@@ -114,6 +123,11 @@ func TestWork_EveryFate(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fates(t, opt)
+	for what, r := range got {
+		if r.By == "TestListed" {
+			t.Errorf("%s: killed by a test that objects to whatever is woven", what)
+		}
+	}
 	for what, want := range map[string]string{
 		"store.Fee: fee < 1 → (fee < 1) && false": killed,
 		"store.Fee: fee < 1 → fee <= 1":           survived, // one is one

@@ -48,6 +48,9 @@ func (w *woven) try(ctx context.Context, opt options, book *ledger) error {
 		binaries[name] = binary
 	}
 	t := &trial{house: w.house, chart: chart, binaries: binaries, killers: map[string][]*asked{}, asks: map[*asked]float64{}, kills: map[*asked]float64{}}
+	if err := t.sober(ctx); err != nil {
+		return err
+	}
 	t.recall(book)
 	next := make(chan *mutant)
 	var wg sync.WaitGroup
@@ -177,7 +180,7 @@ func (h *house) runTest(ctx context.Context, room, binary string, args []string,
 	if err == nil {
 		return verdict{text: out.text.String(), processor: used}
 	}
-	v := verdict{failed: true, processor: used}
+	v := verdict{failed: true, processor: used, text: out.text.String()}
 	v.test, v.why = out.first()
 	if v.why == "" {
 		v.why = err.Error()
