@@ -226,6 +226,65 @@ func TestLease_ThreeAtOnce(t *testing.T) {
 	})
 }
 
+// TestLease_LateWordsThatAreNoSuccess: what an overtaken call brings when its reference has ended counts for
+// nothing unless it is a payment: it neither pays nor opens again, also while another reference of the same
+// attempt is asked about.
+func TestLease_LateWordsThatAreNoSuccess(t *testing.T) {
+	for name, word := range map[string]gateways.Answer{
+		"silence": silence(), "already": already(), "refused for now": refusal("12", true, false), "refused": refusal("26", false, true),
+		"canceled": {Outcome: gateways.Canceled, Code: "1", Sent: true}, "review": {Outcome: gateways.Review, Code: "46", Sent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv := w.invoice(1_500_000)
+				a := w.start(inv, "ghesta")
+				first, second, done := w.overtake(a, "8001", w.ins)
+				second <- refusal("26", false, true)
+				w.until(func() bool { return w.attempt(a).Status == checkout.AttemptFailed })
+				before := w.story()
+				first <- word
+				done.Wait()
+				w.want(inv, checkout.InvoiceOpen, a, checkout.AttemptFailed)
+				if after := w.story(); after != before {
+					t.Errorf("it left\n%swant\n%s", after, before)
+				}
+			})
+		})
+		t.Run(name+", another is asked", func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				inv := w.invoice(1_500_000)
+				a := w.start(inv, "ghesta")
+				hold := make(chan struct{})
+				w.ins.hold["8002"] = hold
+				first, second, done := w.overtake(a, "8001", w.ins)
+				w.mustBack(a, "8002")
+				second <- refusal("26", false, true)
+				w.until(func() bool {
+					return slices.ContainsFunc(w.references(a), func(r checkout.Reference) bool { return r.Raw == "8001" && r.Status != checkout.ReferenceAsking })
+				})
+				jobs := w.claimDue()
+				done.Go(func() { w.run(w.Engine, jobs) })
+				w.until(func() bool { return w.ins.asked() == 3 })
+				asked := count(w.types(inv), "verify.answered")
+				first <- word
+				w.until(func() bool { w.ins.mu.Lock(); defer w.ins.mu.Unlock(); return w.ins.flying == 1 })
+				time.Sleep(20 * time.Millisecond) // for what must not come
+				w.want(inv, checkout.InvoiceProcessing, a, checkout.AttemptVerifying)
+				if n := count(w.types(inv), "verify.answered"); n != asked {
+					t.Errorf("it left %v", w.types(inv))
+				}
+				close(hold)
+				done.Wait()
+				w.work()
+				w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+				if got := w.attempt(a).RefNumber; got != "8002" {
+					t.Errorf("paid under %q", got)
+				}
+			})
+		})
+	}
+}
+
 // TestLease_RenewedAfterTheStoreFailed: one renewal that the store refuses is not the last one, and
 // neither is the first that it takes.
 func TestLease_RenewedAfterTheStoreFailed(t *testing.T) {

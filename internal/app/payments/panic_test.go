@@ -63,6 +63,15 @@ func TestVerify_PanicIsUnheard(t *testing.T) {
 		if w.ins.asked() != 2 {
 			t.Errorf("asked %d times, want again at once", w.ins.asked())
 		}
+		said := 0
+		for _, e := range w.events(inv) {
+			if e.Type == checkout.EventVerifyAnswered && strings.Contains(e.Data, `"body":"our own error"`) {
+				said++
+			}
+		}
+		if said != 1 {
+			t.Errorf("on record %d times", said)
+		}
 	})
 }
 
