@@ -289,34 +289,31 @@ func TestLease_LateWordsThatAreNoSuccess(t *testing.T) {
 // neither is the first that it takes.
 func TestLease_RenewedAfterTheStoreFailed(t *testing.T) {
 	t.Parallel() // it waits six seconds
-	each(t, func(t *testing.T, w *world) {
-		f := &flaky{DB: w.db, with: errAway}
-		w.Engine = w.rewired(func(o *payments.Options) { o.DB = f })
-		inv := w.invoice(1_500_000)
-		a := w.start(inv, "ghesta")
-		say := words(1)
-		w.script(w.ins, say...)
-		var done sync.WaitGroup
-		done.Go(func() {
-			if err := w.back(a, "8001"); err != nil {
-				t.Error(err)
-			}
-		})
-		w.until(func() bool { return w.ins.asked() == 1 })
-		f.left.Store(1)
-		for range 2 {
-			was := w.job(a, "8001").LeaseUntil
-			w.clock.add(time.Second)
-			w.until(func() bool { return w.job(a, "8001").LeaseUntil.After(was) })
+	w, d := onDisk(t, quickSQLite(t))
+	inv := w.invoice(1_500_000)
+	a := w.start(inv, "ghesta")
+	say := words(1)
+	w.script(w.ins, say...)
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := w.back(a, "8001"); err != nil {
+			t.Error(err)
 		}
-		if n := f.tries.Load(); n != 1 {
-			t.Errorf("the store refused %d times", n)
-		}
-		say[0] <- paid("R8001")
-		done.Wait()
-		w.work()
-		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
 	})
+	w.until(func() bool { return w.ins.asked() == 1 })
+	d.arm(1)
+	for range 2 {
+		was := w.job(a, "8001").LeaseUntil
+		w.clock.add(time.Second)
+		w.until(func() bool { return w.job(a, "8001").LeaseUntil.After(was) })
+	}
+	if d.failed() == "" {
+		t.Error("the store refused nothing")
+	}
+	say[0] <- paid("R8001")
+	done.Wait()
+	w.spawned.Wait()
+	w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
 }
 
 // TestLease_OfAnotherLeavesNothing: whoever's job was taken over while he stood still changes nothing that
