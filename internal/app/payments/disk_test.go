@@ -88,6 +88,7 @@ func onDisk(t *testing.T, fresh func(testing.TB) string) (*world, *disk) {
 	w := newWorld(t, dbtest.Open(t, db.Options{URL: addr, Now: c.now}), c)
 	d := &disk{}
 	d.DB = dbtest.Open(t, db.Options{URL: addr, Now: c.now, Watch: d.watch})
+	t.Cleanup(func() { w.spawned.Wait() }) // before its store is closed: who has an answer to write waits for it
 	o := w.engine().Options
 	o.DB, o.Random = d, rand.NewChaCha8([32]byte{1})
 	w.Engine = payments.New(o)
