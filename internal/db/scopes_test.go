@@ -1,0 +1,264 @@
+package db_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dargah/internal/app/checkout"
+	"dargah/internal/db"
+)
+
+// TestGatewayAccounts_EachShopItsOwn: accounts are read by shop and mode, in the gateways' order; saving one
+// tells its own shop's readers that something has changed, and no other's; what cannot be read is said.
+func TestGatewayAccounts_EachShopItsOwn(t *testing.T) {
+	tills(t, func(s *till) {
+		revisions := func() (list [2]string) {
+			s.must(func(tx *db.Tx) error {
+				for i, id := range []string{pottery, "mer_s"} {
+					n, err := tx.Int(`SELECT revision FROM merchants WHERE id = $1`, id)
+					if err != nil {
+						return err
+					}
+					list[i] = fmt.Sprint(n)
+				}
+				return nil
+			})
+			return list
+		}
+		save := func(id, merchant string, live bool, gateway string, settings map[string]string, at time.Time) {
+			a := &checkout.GatewayAccount{ID: id, MerchantID: merchant, Live: live, Gateway: gateway, Settings: settings, Sealed: map[string]string{}, UpdatedAt: at}
+			s.must(func(tx *db.Tx) error { return tx.SaveGatewayAccount(a) })
+		}
+		s.must(func(tx *db.Tx) error { _, err := shop(tx, "s"); return err })
+		before := revisions()
+		save("gwa_3", pottery, true, "ghesta", map[string]string{"a": "1"}, minutes(0))
+		save("gwa_2", pottery, true, "gardeshpay", nil, minutes(0))
+		save("gwa_4", pottery, false, "ghesta", nil, minutes(0))
+		if now := revisions(); now[0] == before[0] || now[1] != before[1] {
+			s.t.Errorf("revisions %v, then %v", before, now)
+		}
+		save("gwa_1", "mer_s", true, "ghesta", nil, minutes(0))
+		save("gwa_9", pottery, true, "ghesta", map[string]string{"a": "2"}, minutes(5)) // replaces, and keeps its id
+		ids := func(list []checkout.GatewayAccount, err error) (ids string) {
+			if err != nil {
+				s.t.Error(err)
+			}
+			for _, a := range list {
+				ids += a.ID[4:]
+			}
+			return ids
+		}
+		s.must(func(tx *db.Tx) error {
+			if got := ids(tx.GatewayAccounts(pottery, true)); got != "23" {
+				s.t.Errorf("live: %s", got)
+			}
+			if got := ids(tx.GatewayAccounts(pottery, false)); got != "4" {
+				s.t.Errorf("test: %s", got)
+			}
+			if got := ids(tx.AllGatewayAccounts()); got != "1234" {
+				s.t.Errorf("all: %s", got)
+			}
+			a, err := tx.GatewayAccount(pottery, true, "ghesta")
+			if err == nil && (a.Settings["a"] != "2" || !a.UpdatedAt.Equal(minutes(5))) {
+				s.t.Errorf("replaced by %+v", a)
+			}
+			return err
+		})
+		for _, column := range []string{"settings", "sealed"} {
+			err := s.Update(s.t.Context(), func(tx *db.Tx) error {
+				if err := tx.Exec(`UPDATE gateway_accounts SET ` + column + ` = '[]' WHERE id = 'gwa_3'`); err != nil {
+					return err
+				}
+				_, one := tx.GatewayAccount(pottery, true, "ghesta")
+				_, all := tx.AllGatewayAccounts()
+				if one == nil || all == nil || !strings.Contains(one.Error(), "read gateway account") {
+					s.t.Errorf("broken %s: %v, %v", column, one, all)
+				}
+				return errBoom
+			})
+			if !errors.Is(err, errBoom) {
+				s.t.Error(err)
+			}
+		}
+	})
+}
+
+// TestLoopbackAccounts: a live account whose gateway is on this machine, however that is written, and no test
+// account.
+func TestLoopbackAccounts(t *testing.T) {
+	tills(t, func(s *till) {
+		for address, want := range map[string]bool{
+			"http://127.0.0.1:9/verify": true, "http://localhost/verify": true, "http://[::1]:9/verify": true, "https://bank.example/127.0.0.1": false, "": false,
+		} {
+			for _, live := range []bool{true, false} {
+				a := &checkout.GatewayAccount{ID: "gwa_" + fmt.Sprint(live), MerchantID: pottery, Live: live, Gateway: "ghesta", Settings: map[string]string{"verify_url": address}}
+				err := s.Update(s.t.Context(), func(tx *db.Tx) error {
+					if err := tx.SaveGatewayAccount(a); err != nil {
+						return err
+					}
+					got, err := tx.LoopbackAccounts()
+					if err != nil || got != (want && live) {
+						s.t.Errorf("%q, live %v: %v, %v", address, live, got, err)
+					}
+					return errBoom // another begins without it
+				})
+				if !errors.Is(err, errBoom) {
+					s.t.Error(err)
+				}
+			}
+		}
+	})
+}
+
+// TestAttempts_EachShopItsOwn: neither another shop's nor another mode's stand in a list of attempts; those
+// whose customer is late are found when their time has come, the latest last, as many as are asked for.
+func TestAttempts_EachShopItsOwn(t *testing.T) {
+	tills(t, func(s *till) {
+		s.must(func(tx *db.Tx) error { _, err := shop(tx, "s"); return err })
+		mine, trial := s.newInvoice(), s.newInvoice(func(i *checkout.Invoice) { i.Live = false })
+		theirs := s.newInvoice(func(i *checkout.Invoice) { i.MerchantID = "mer_s" })
+		a := s.newAttempt(mine)
+		b, c := s.attemptOf(trial), s.attemptOf(theirs)
+		b.AbandonAt, c.AbandonAt = minutes(10), minutes(20)
+		s.must(func(tx *db.Tx) error { return errors.Join(tx.InsertAttempt(b), tx.InsertAttempt(c)) })
+		for _, q := range []struct {
+			merchant string
+			live     bool
+			want     string
+		}{{pottery, true, a.ID}, {pottery, false, b.ID}, {"mer_s", true, c.ID}, {"mer_s", false, ""}} {
+			s.must(func(tx *db.Tx) error {
+				list, err := tx.Attempts(db.AttemptQuery{MerchantID: q.merchant, Live: q.live, Limit: 9})
+				if got := attemptIDs(list); strings.Join(got, " ") != q.want {
+					s.t.Errorf("%s, live %v: %v", q.merchant, q.live, got)
+				}
+				return err
+			})
+		}
+		// The store's own clock is later than all of them.
+		s.must(func(tx *db.Tx) error {
+			all, err := tx.AbandoningAttempts(9)
+			if !slices.Equal(all, []string{b.ID, c.ID, a.ID}) {
+				s.t.Errorf("late: %v", all)
+			}
+			two, err2 := tx.AbandoningAttempts(2)
+			if !slices.Equal(two, []string{b.ID, c.ID}) {
+				s.t.Errorf("the first two: %v", two)
+			}
+			due := tx.Now().UnixMilli()
+			err3 := errors.Join(
+				tx.Exec(`UPDATE attempts SET abandon_at_ms = $1 WHERE id = $2`, due, b.ID), tx.Exec(`UPDATE attempts SET abandon_at_ms = $1 WHERE id = $2`, due+1, c.ID),
+			)
+			now, err4 := tx.AbandoningAttempts(9)
+			if !slices.Equal(now, []string{a.ID, b.ID}) {
+				s.t.Errorf("at this moment: %v", now)
+			}
+			return errors.Join(err, err2, err3, err4)
+		})
+	})
+}
+
+func attemptIDs(list []checkout.Attempt) (ids []string) {
+	for _, a := range list {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
+// TestMoveAttempt_ResolvedOnce: when it was resolved stays when it was.
+func TestMoveAttempt_ResolvedOnce(t *testing.T) {
+	tills(t, func(s *till) {
+		a := s.newAttempt(s.newInvoice())
+		s.must(func(tx *db.Tx) error {
+			a.Status, a.Resolved = checkout.AttemptFailed, true
+			return errors.Join(tx.MoveAttempt(a, checkout.AttemptCreated), tx.Exec(`UPDATE attempts SET resolved_at_ms = 7 WHERE id = $1`, a.ID))
+		})
+		s.must(func(tx *db.Tx) error {
+			if err := tx.MoveAttempt(a, a.Status); err != nil {
+				return err
+			}
+			at, err := tx.Int(`SELECT resolved_at_ms FROM attempts WHERE id = $1`, a.ID)
+			if at != 7 {
+				s.t.Errorf("resolved at %d", at)
+			}
+			return err
+		})
+	})
+}
+
+// TestStrays_ForAPerson: of one token the first ten, of another one as well; the newest first, as many as are
+// asked for; one that was closed is gone.
+func TestStrays_ForAPerson(t *testing.T) {
+	tills(t, func(s *till) {
+		for i := range 12 {
+			s.must(func(tx *db.Tx) error {
+				return errors.Join(tx.InsertStray(fmt.Sprintf("str_a%02d", i), "ghesta", "one", fmt.Sprint("f", i)), tx.Exec(`UPDATE stray_callbacks SET created_at_ms = $1 WHERE id = $2`, int64(1000+i), fmt.Sprintf("str_a%02d", i)))
+			})
+		}
+		s.must(func(tx *db.Tx) error {
+			return errors.Join(tx.InsertStray("str_0", "gardeshpay", "two", "g"), tx.Exec(`UPDATE stray_callbacks SET created_at_ms = 5 WHERE id = 'str_0'`))
+		})
+		s.must(func(tx *db.Tx) error {
+			all, err := tx.Strays(99)
+			if len(all) != 11 || all[0] != (db.Stray{ID: "str_a09", Gateway: "ghesta", Fields: "f9", CreatedAt: time.UnixMilli(1009).UTC()}) || all[10].ID != "str_0" {
+				s.t.Errorf("%d: %+v", len(all), all)
+			}
+			two, err2 := tx.Strays(2)
+			if len(two) != 2 {
+				s.t.Errorf("the first two: %+v", two)
+			}
+			_, err3 := tx.CloseStray("str_a09")
+			left, err4 := tx.Strays(99)
+			if len(left) != 10 || left[0].ID != "str_a08" {
+				s.t.Errorf("left: %+v", left)
+			}
+			return errors.Join(err, err2, err3, err4)
+		})
+	})
+}
+
+// TestEachChain_All: every invoice, in the order of ids, with its events in theirs; one without events too.
+func TestEachChain_All(t *testing.T) {
+	tills(t, func(s *till) {
+		var want []string
+		var stored []checkout.Event
+		for i := range 3 {
+			inv := s.newInvoice(func(inv *checkout.Invoice) {
+				inv.ID = checkout.PrefixInvoice + strings.Repeat(fmt.Sprint(i+1), checkout.IDDigits)
+			})
+			line := inv.ID + ":"
+			if i != 1 {
+				for n := range int64(12) {
+					stored = append([]checkout.Event{{InvoiceID: inv.ID, Sequence: n + 1, Type: "a", Actor: "customer", Data: "{}", CreatedAt: moneyTime}}, stored...)
+					line += " " + db.EventID(inv.ID, n+1)
+				}
+			}
+			want = append(want, line)
+		}
+		s.must(func(tx *db.Tx) error { return tx.InsertEvents(stored) })
+		var got []string
+		s.must(func(tx *db.Tx) error {
+			got = nil
+			return tx.EachChain(func(c *db.Chain) error {
+				line := c.InvoiceID + ":"
+				for _, e := range c.Events {
+					line += " " + e.ID
+				}
+				got = append(got, line)
+				return nil
+			})
+		})
+		if !slices.Equal(got, want) {
+			s.t.Errorf("%v\nwant\n%v", got, want)
+		}
+		if err := s.View(s.t.Context(), func(tx *db.Tx) error { return tx.EachChain(func(*db.Chain) error { return errBoom }) }); !errors.Is(err, errBoom) {
+			s.t.Errorf("a reader's error: %v", err)
+		}
+		if id := db.EventID("inv_1", 11); id != "evt_111" {
+			s.t.Errorf("the eleventh is %s", id)
+		}
+	})
+}
