@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,6 +174,221 @@ func TestJobs_TheDeadNewestFirst(t *testing.T) {
 				t.Errorf("the next of no kind: %v, %v", at, err)
 			}
 			return nil
+		})
+	})
+}
+
+// stand returns what reads a job, and what changes it while those beside it must stay as they are.
+func (d *desk) stand(job checkout.Job, beside ...checkout.Job) (read func() checkout.Job, change func(what string, fn func(tx *db.Tx) error)) {
+	d.Helper()
+	one := func(j checkout.Job) checkout.Job {
+		var got *checkout.Job
+		view(d, d.db, func(tx *db.Tx) (err error) { got, err = tx.Job(j.Kind, j.Key); return err })
+		return *got
+	}
+	var before []checkout.Job
+	for _, j := range beside {
+		before = append(before, one(j))
+	}
+	return func() checkout.Job { return one(job) }, func(what string, fn func(tx *db.Tx) error) {
+		d.Helper()
+		update(d, d.db, fn)
+		for i, j := range beside {
+			sameAs(&till{t: d.T}, what+" beside", one(j), before[i])
+		}
+	}
+}
+
+// TestJobs_PutThere: how a job comes to stand where it stands, when there is none, when one waits, when one is
+// leased and when one is dead.
+func TestJobs_PutThere(t *testing.T) {
+	type put func(tx *db.Tx, j checkout.Job) error
+	puts := map[string]put{
+		"enqueue":  func(tx *db.Tx, j checkout.Job) error { return tx.EnqueueJob(j) },
+		"schedule": func(tx *db.Tx, j checkout.Job) error { return tx.ScheduleJob(j) },
+		"lease": func(tx *db.Tx, j checkout.Job) error {
+			_, err := tx.EnqueueLeased(j, tx.Now().Add(time.Minute))
+			return err
+		},
+	}
+	key := checkout.Job{Kind: "verify", Key: "a"}
+	beside := []checkout.Job{{Kind: "verify", Key: "b"}, {Kind: "mail", Key: "a"}}
+	for name, put := range puts {
+		for _, there := range []string{"none", "waits", "failed", "leased", "leased and asked", "dead"} {
+			t.Run(name+", "+there, func(t *testing.T) {
+				jobsTest(t, func(d *desk) {
+					s := &till{t: t}
+					made := d.clock.now()
+					old := checkout.Job{Kind: "verify", Key: "a", Payload: "old", RunAt: made.Add(time.Hour), Due: made.Add(3 * time.Hour), CreatedAt: made, Fence: made.UnixMilli()}
+					update(d, d.db, func(tx *db.Tx) error {
+						for _, j := range beside {
+							j.Payload, j.RunAt = "x", made.Add(9*time.Hour)
+							if err := tx.ScheduleJob(j); err != nil {
+								return err
+							}
+						}
+						if there == "none" {
+							return nil
+						}
+						return tx.ScheduleJob(old)
+					})
+					hold := func() checkout.Job {
+						update(d, d.db, func(tx *db.Tx) error { return tx.HastenJob("verify", "a") })
+						return d.claimOne()
+					}
+					switch there {
+					case "failed", "dead":
+						j := hold()
+						update(d, d.db, func(tx *db.Tx) (err error) {
+							if there == "dead" {
+								_, err = tx.KillJob(j.Kind, j.Key, j.Fence, "no route")
+							} else {
+								_, err = tx.PutOffJob(j.Kind, j.Key, j.Fence, made.Add(time.Hour), "no route")
+							}
+							return err
+						})
+					case "leased", "leased and asked":
+						hold()
+						if there != "leased" {
+							update(d, d.db, func(tx *db.Tx) error {
+								return tx.EnqueueJob(checkout.Job{Kind: "verify", Key: "a", Payload: "old", RunAt: made.Add(time.Second), Due: old.Due})
+							})
+						}
+					}
+					d.clock.step(1000)
+					now := d.clock.now()
+					bell := d.db.Subscribe("verify")
+					select {
+					case <-bell:
+					default:
+					}
+					read, change := d.stand(key, beside...)
+					var want checkout.Job
+					if there != "none" {
+						want = read()
+					}
+					lease := want.LeaseUntil
+					j := checkout.Job{Kind: "verify", Key: "a", Payload: "new", RunAt: now.Add(30 * time.Minute), Due: now.Add(2 * time.Hour)}
+					change(name, func(tx *db.Tx) error { return put(tx, j) })
+					want.Payload = "new"
+					if there == "none" {
+						want = checkout.Job{Kind: "verify", Key: "a", Payload: "new", CreatedAt: now, Fence: now.UnixMilli() - 1}
+					}
+					switch {
+					case name == "enqueue" && there == "none":
+						want.RunAt, want.Due, want.Fence = j.RunAt, j.Due, want.Fence+1
+					case name == "enqueue" && there == "leased":
+						want.RunAt, want.Due = lease.Add(-time.Millisecond), j.Due // asked: it runs again when it is given back
+					case name == "enqueue" && there == "leased and asked":
+						want.Due = j.Due
+					case name == "enqueue" && there == "dead":
+						want.RunAt, want.Due, want.DeadAt, want.Failures, want.LastFailure = j.RunAt, j.Due, time.Time{}, 0, ""
+					case name == "enqueue":
+						want.RunAt, want.Due = j.RunAt, j.Due // both earlier than those that stood there
+					default:
+						want.RunAt, want.Due, want.LeaseUntil = j.RunAt, j.Due, time.Time{}
+						want.Failures, want.LastFailure, want.DeadAt, want.Fence = 0, "", time.Time{}, want.Fence+1
+						if name == "lease" {
+							want.RunAt, want.LeaseUntil = now.Add(time.Minute), now.Add(time.Minute)
+						}
+					}
+					sameAs(s, name+", "+there, read(), want)
+					rung := false
+					select {
+					case <-bell:
+						rung = true
+					default:
+					}
+					if rung != (name != "lease") {
+						t.Errorf("the bell: %v", rung)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestJobs_Hastened: what lies ahead is brought here, and nothing else: no other kind or key, none that
+// somebody runs, none that is dead, none that is due already.
+func TestJobs_Hastened(t *testing.T) {
+	id := func(n string) string { return checkout.PrefixAttempt + strings.Repeat(n, checkout.IDDigits) }
+	tills(t, func(s *till) {
+		inv := s.newInvoice()
+		for n, status := range map[string]checkout.AttemptStatus{"1": checkout.AttemptVerifying, "2": checkout.AttemptReturned, "3": checkout.AttemptFailed} {
+			a := s.attemptOf(inv)
+			a.ID = id(n)
+			s.must(func(tx *db.Tx) error { return tx.InsertAttempt(a) })
+			s.put(a, status)
+		}
+		keys := []string{id("1") + "/81", id("2") + "/82", id("3") + "/83", id("4") + "/84", id("1") + "/dead", id("1") + "/leased", id("1") + "/due"}
+		for name, want := range map[string]string{"all": "1 2 3 4", "asking": "1 2", "one": "3"} {
+			s.must(func(tx *db.Tx) error {
+				now := tx.Now()
+				for _, kind := range []string{"verify", "mail"} {
+					for _, key := range keys {
+						at := now.Add(time.Hour)
+						if strings.HasSuffix(key, "/due") {
+							at = now.Add(-time.Hour)
+						}
+						if err := tx.ScheduleJob(checkout.Job{Kind: kind, Key: key, RunAt: at, Due: at}); err != nil {
+							return err
+						}
+					}
+					if err := errors.Join(
+						tx.Exec(`UPDATE jobs SET dead_at_ms = 1 WHERE key LIKE '%/dead'`), tx.Exec(`UPDATE jobs SET lease_until_ms = run_at_ms WHERE key LIKE '%/leased'`),
+					); err != nil {
+						return err
+					}
+				}
+				var err error
+				switch name {
+				case "all":
+					err = tx.HastenJobs("verify", now)
+				case "asking":
+					err = tx.HastenAsking("verify")
+				case "one":
+					err = errors.Join(tx.HastenJob("verify", keys[2]), tx.HastenJob("verify", keys[4]), tx.HastenJob("verify", keys[5]), tx.HastenJob("verify", keys[6]))
+				}
+				if err != nil {
+					return err
+				}
+				var moved []string
+				for _, kind := range []string{"verify", "mail"} {
+					for _, key := range keys {
+						j, err := tx.Job(kind, key)
+						if err != nil {
+							return err
+						}
+						switch {
+						case j.RunAt.Equal(now.Truncate(time.Millisecond)) && kind == "verify":
+							moved = append(moved, key[len(checkout.PrefixAttempt):][:1])
+						case j.RunAt.Equal(now.Add(time.Hour).Truncate(time.Millisecond)), j.RunAt.Equal(now.Add(-time.Hour).Truncate(time.Millisecond)):
+						default:
+							s.t.Errorf("%s: %s %s is at %v", name, kind, key, j.RunAt)
+						}
+					}
+				}
+				if got := strings.Join(moved, " "); got != want {
+					s.t.Errorf("%s: brought here are %s, want %s", name, got, want)
+				}
+				return nil
+			})
+		}
+	})
+}
+
+// TestJobs_ClaimsOfNothing: of no kind, and no more than none.
+func TestJobs_ClaimsOfNothing(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		d.enqueue("a", 0)
+		update(d, d.db, func(tx *db.Tx) error {
+			none, err := tx.ClaimJobs(nil, 9, tx.Now().Add(time.Minute))
+			zero, err2 := tx.ClaimJobs([]string{"verify"}, 0, tx.Now().Add(time.Minute))
+			less, err3 := tx.ClaimJobs([]string{"verify"}, -1, tx.Now().Add(time.Minute))
+			if len(none)+len(zero)+len(less) != 0 {
+				t.Errorf("claimed %v %v %v", none, zero, less)
+			}
+			return errors.Join(err, err2, err3)
 		})
 	})
 }
