@@ -101,6 +101,7 @@ func TestGroupCommit_WhoHasGone(t *testing.T) {
 	for name, first := range map[string]func(t testing.TB, d *db.DB) func(*db.Tx) error{
 		"a caller is undone": func(testing.TB, *db.DB) func(*db.Tx) error { return failing("y") },
 		"the disk is full":   tooMuch,
+		"nothing else":       func(testing.TB, *db.DB) func(*db.Tx) error { return func(*db.Tx) error { return nil } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := openSQLite(t)
@@ -142,6 +143,94 @@ func TestGroupCommit_WhoHasGone(t *testing.T) {
 				t.Errorf("stored: %q", got)
 			}
 		})
+	}
+}
+
+// TestGroupCommit_PanicOnce: whoever panicked in a run that was undone, and not in the one that counts, is
+// told what that one came to.
+func TestGroupCommit_PanicOnce(t *testing.T) {
+	d := openSQLite(t)
+	runs := 0
+	errs := batch(t, d, good("a"), func(tx *db.Tx) error {
+		if runs++; runs == 1 {
+			return errors.Join(put(tx, "b", "1"), panicked())
+		}
+		return put(tx, "b", "1")
+	}, good("c"))
+	if err := errors.Join(errs...); err != nil || runs != 2 {
+		t.Errorf("run %d times, told %v", runs, err)
+	}
+	if got := stored(t, d); got != "a b c" {
+		t.Errorf("stored: %q", got)
+	}
+}
+
+func panicked() error { panic("at the disco") }
+
+// TestGroupCommit_GoneWhileAlone: fn ends its goroutine where it is run once more, alone. He does not come
+// back, and those behind him are served.
+func TestGroupCommit_GoneWhileAlone(t *testing.T) {
+	d := openSQLite(t)
+	release := hold(t, d)
+	told := make(chan string, 9)
+	start := func(name string, fn func(*db.Tx) error) {
+		go func() {
+			word := name + " has gone"
+			defer func() { told <- word }()
+			if err := d.Update(context.Background(), fn); err != nil {
+				word = name + " failed"
+			} else {
+				word = name
+			}
+		}()
+	}
+	runs := 0
+	for i, c := range []struct {
+		name string
+		fn   func(*db.Tx) error
+	}{{"x", orphan("x")}, {"y", func(tx *db.Tx) error {
+		if runs++; runs == 2 {
+			exitGoroutine()
+		}
+		return put(tx, "y", "1")
+	}}, {"z", good("z")}} {
+		start(c.name, c.fn)
+		d.AwaitQueue(i + 1)
+	}
+	release()
+	var got []string
+	for range 3 {
+		select {
+		case word := <-told:
+			got = append(got, word)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("only %v were told", got)
+		}
+	}
+	slices.Sort(got)
+	if want := "x failed, y has gone, z"; strings.Join(got, ", ") != want {
+		t.Errorf("told: %v", got)
+	}
+	if names := stored(t, d); names != "z" {
+		t.Errorf("stored: %q", names)
+	}
+}
+
+// TestTx_NotBeyondItsEnd: a transaction that is kept beyond its end does nothing any more.
+func TestTx_NotBeyondItsEnd(t *testing.T) {
+	d := openSQLite(t)
+	var kept *db.Tx
+	update(t, d, func(tx *db.Tx) error { kept = tx; return nil })
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("it wrote")
+			}
+		}()
+		_ = put(kept, "late", "1")
+	}()
+	if names := stored(t, d); names != "" {
+		t.Errorf("stored: %q", names)
 	}
 }
 

@@ -262,3 +262,131 @@ func TestEachChain_All(t *testing.T) {
 		}
 	})
 }
+
+// TestInvoice_EditedFieldByField: what is edited comes back; an invoice beside it stays as it is; one that is
+// no longer open is not edited.
+func TestInvoice_EditedFieldByField(t *testing.T) {
+	tills(t, func(s *till) {
+		inv, other := s.newInvoice(), s.newInvoice()
+		read := func(id string) (got *checkout.Invoice) {
+			s.must(func(tx *db.Tx) (err error) { got, err = tx.ScopedInvoice(pottery, true, id); return err })
+			return got
+		}
+		was := *read(other.ID)
+		want := *read(inv.ID)
+		want.Amount, want.Description, want.Reference = 2_000_000, "vase", "MP-2"
+		want.Customer = checkout.Customer{Name: "Sara", Mobile: "09121234567", Email: "sara@example.com"}
+		want.Items, want.Metadata = []checkout.Item{{Title: "vase", Quantity: 1, UnitAmount: 2_000_000}}, map[string]string{"a": "b"}
+		want.Gateways, want.ReturnURL, want.Locale, want.ExpiresAt = []string{"ghesta", "gardeshpay"}, "https://shop.example/", "en", minutes(99)
+		s.must(func(tx *db.Tx) error { return tx.EditInvoice(&want) })
+		sameAs(s, "edited", *read(inv.ID), want)
+		sameAs(s, "beside", *read(other.ID), was)
+		want.Items, want.Metadata = nil, nil
+		s.must(func(tx *db.Tx) error {
+			if err := tx.EditInvoice(&want); err != nil {
+				return err
+			}
+			empty, err := tx.Text(`SELECT '[' || items || metadata || ']' FROM invoices WHERE id = $1`, inv.ID)
+			if empty != "[]" {
+				s.t.Errorf("nothing is kept as %q", empty)
+			}
+			return err
+		})
+		sameAs(s, "emptied", *read(inv.ID), want)
+		s.must(func(tx *db.Tx) error {
+			return tx.Exec(`UPDATE invoices SET status = 'canceled', canceled_at_ms = $1 WHERE id = $2`, minutes(7).UnixMilli(), inv.ID)
+		})
+		if err := s.Update(s.t.Context(), func(tx *db.Tx) error { return tx.EditInvoice(&want) }); !errors.Is(err, checkout.Conflict) {
+			s.t.Errorf("a canceled one: %v", err)
+		}
+		if got := read(inv.ID); !got.CanceledAt.Equal(minutes(7)) || got.Status != checkout.InvoiceCanceled {
+			s.t.Errorf("canceled at %v", got.CanceledAt)
+		}
+		for what, look := range map[string]func(tx *db.Tx) (*checkout.Invoice, error){
+			"another shop": func(tx *db.Tx) (*checkout.Invoice, error) { return tx.ScopedInvoice("mer_s", true, inv.ID) },
+			"another mode": func(tx *db.Tx) (*checkout.Invoice, error) { return tx.ScopedInvoice(pottery, false, inv.ID) },
+			"no such":      func(tx *db.Tx) (*checkout.Invoice, error) { return tx.ScopedInvoice(pottery, true, "inv_none") },
+		} {
+			s.must(func(tx *db.Tx) error {
+				if got, err := look(tx); !errors.Is(err, checkout.NotFound) || got != nil {
+					s.t.Errorf("%s: %+v, %v", what, got, err)
+				}
+				return nil
+			})
+		}
+		a := s.newAttempt(other)
+		s.must(func(tx *db.Tx) error {
+			got, err := tx.LockInvoiceByCallback("ghesta", a.CallbackToken)
+			if err != nil || got.ID != other.ID {
+				s.t.Errorf("by its address: %+v, %v", got, err)
+			}
+			if _, err := tx.LockInvoiceByCallback("gardeshpay", a.CallbackToken); !errors.Is(err, checkout.NotFound) {
+				s.t.Errorf("by another gateway's: %v", err)
+			}
+			return nil
+		})
+	})
+}
+
+// TestExpiringInvoices_InTheirOrder: the open ones whose time has come, the latest last, as many as asked for.
+func TestExpiringInvoices_InTheirOrder(t *testing.T) {
+	tills(t, func(s *till) {
+		s.must(func(tx *db.Tx) error {
+			now := tx.Now()
+			var made []string
+			for i, at := range []time.Time{now, now.Add(-2 * time.Hour), now.Add(-time.Hour), now.Add(time.Millisecond), now.Add(-3 * time.Hour)} {
+				inv := &checkout.Invoice{
+					ID: checkout.PrefixInvoice + strings.Repeat(fmt.Sprint(i), checkout.IDDigits), MerchantID: pottery, Live: true, Number: fmt.Sprint(2000 + i),
+					Token: strings.Repeat(fmt.Sprint(i), 22), Status: checkout.InvoiceOpen, Amount: 1_500_000, Gateways: []string{"ghesta"},
+					Locale: "fa", CreatedAt: now.Add(-9 * time.Hour), ExpiresAt: at, EventSeq: 1, EventHash: "h",
+				}
+				if err := tx.InsertInvoice(inv); err != nil {
+					return err
+				}
+				made = append(made, inv.ID)
+			}
+			err := tx.Exec(`UPDATE invoices SET status = 'canceled', canceled_at_ms = 1 WHERE id = $1`, made[4])
+			for limit, want := range map[int][]string{9: {made[1], made[2], made[0]}, 2: {made[1], made[2]}} {
+				got, failed := tx.ExpiringInvoices(limit)
+				if err = errors.Join(err, failed); !slices.Equal(got, want) {
+					s.t.Errorf("the first %d: %v, want %v", limit, got, want)
+				}
+			}
+			return err
+		})
+	})
+}
+
+// TestIdempotency_AnotherDay: what is kept under a key comes back as it is, for a day; then the key takes the
+// next answer, whole.
+func TestIdempotency_AnotherDay(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		first := db.Idempotency{MerchantID: "m", Live: true, Key: "k", RequestHash: "h1", Status: 201, Answer: "one"}
+		second := db.Idempotency{MerchantID: "m", Live: true, Key: "k", RequestHash: "h2", Status: 422, Answer: "two"}
+		keep := func(i db.Idempotency, want bool) {
+			d.Helper()
+			d.says(want, "keep", func(tx *db.Tx) (bool, error) { return tx.PutIdempotency(i) })
+		}
+		is := func(want db.Idempotency) {
+			d.Helper()
+			view(d, d.db, func(tx *db.Tx) error {
+				got, err := tx.Idempotency("m", true, "k")
+				if err == nil {
+					sameAs(&till{t: t}, "kept", *got, want)
+				}
+				return err
+			})
+		}
+		keep(first, true)
+		is(first)
+		keep(second, false)
+		is(first)
+		d.clock.step(24 * 3600 * 1000)
+		err := d.db.View(t.Context(), func(tx *db.Tx) error { _, err := tx.Idempotency("m", true, "k"); return err })
+		if !errors.Is(err, checkout.NotFound) || !strings.Contains(err.Error(), "idempotency key") {
+			t.Errorf("after a day: %v", err)
+		}
+		keep(second, true)
+		is(second)
+	})
+}
