@@ -390,3 +390,159 @@ func TestIdempotency_AnotherDay(t *testing.T) {
 		is(second)
 	})
 }
+
+// TestInvoice_PaidIsReadWhole: whichever way a paid invoice is looked for, it says by what it was paid, what was
+// given back, and how its own shop stands.
+func TestInvoice_PaidIsReadWhole(t *testing.T) {
+	tills(t, func(s *till) {
+		s.must(func(tx *db.Tx) error { _, err := shop(tx, "s"); return err })
+		s.must(func(tx *db.Tx) error {
+			return errors.Join(tx.Exec(`UPDATE merchants SET revision = 11 WHERE id = 'mer_s'`), tx.Exec(`UPDATE merchants SET revision = 22 WHERE id = $1`, pottery))
+		})
+		inv := s.newInvoice(func(i *checkout.Invoice) { i.AttemptCount = 1 })
+		theirs := s.newInvoice(func(i *checkout.Invoice) { i.MerchantID = "mer_s" })
+		if inv.MerchantRevision != 22 || theirs.MerchantRevision != 11 {
+			s.t.Errorf("made under %d and %d", inv.MerchantRevision, theirs.MerchantRevision)
+		}
+		by := s.newAttempt(inv)
+		s.put(by, checkout.AttemptPaid)
+		s.must(func(tx *db.Tx) error {
+			return errors.Join(
+				tx.Exec(`UPDATE attempts SET tracking_number = '8001', ref_number = 'R1', card_mask = '603799******1234', resolved_at_ms = 5 WHERE id = $1`, by.ID),
+				tx.Exec(`UPDATE invoices SET status = 'paid', paid_at_ms = $1, paid_attempt_id = $2, amount_refunded_rial = 400000 WHERE id = $3`, moneyTime.UnixMilli(), by.ID, inv.ID),
+			)
+		})
+		want := checkout.Payment{AttemptID: by.ID, Gateway: "ghesta", RefNumber: "R1", TrackingNumber: "8001", CardMask: "603799******1234", Amount: inv.Amount, PaidAt: moneyTime, Manual: true}
+		for how, look := range map[string]func(tx *db.Tx) (*checkout.Invoice, error){
+			"by its id":   func(tx *db.Tx) (*checkout.Invoice, error) { return tx.Invoice(inv.ID) },
+			"of its shop": func(tx *db.Tx) (*checkout.Invoice, error) { return tx.ScopedInvoice(pottery, true, inv.ID) },
+			"locked":      func(tx *db.Tx) (*checkout.Invoice, error) { return tx.LockInvoice(inv.ID) },
+			"by its link": func(tx *db.Tx) (*checkout.Invoice, error) { i, _, err := tx.PageInvoice(inv.Token); return i, err },
+			"in the list": func(tx *db.Tx) (*checkout.Invoice, error) {
+				list, err := tx.Invoices(db.InvoiceQuery{MerchantID: pottery, Live: true, Limit: 9})
+				if err != nil || len(list) != 1 {
+					return nil, errors.Join(err, errBoom)
+				}
+				return &list[0], nil
+			},
+		} {
+			s.must(func(tx *db.Tx) error {
+				got, err := look(tx)
+				if err != nil {
+					return err
+				}
+				if got.Payment == nil || *got.Payment != want || got.AmountRefunded != 400_000 {
+					s.t.Errorf("%s: paid by %+v, %d given back", how, got.Payment, got.AmountRefunded)
+				}
+				if how != "in the list" && got.MerchantRevision != 22 {
+					s.t.Errorf("%s: its shop stands at %d", how, got.MerchantRevision)
+				}
+				return nil
+			})
+		}
+	})
+}
+
+// TestReferences_OnlyTheOne: binding one, and taking one from its owner, leaves the others of that attempt and
+// that number as they are.
+func TestReferences_OnlyTheOne(t *testing.T) {
+	tills(t, func(s *till) {
+		inv := s.newInvoice()
+		a, b := s.newAttempt(inv), s.newAttempt(s.newInvoice())
+		free := func(at *checkout.Attempt, n string) *checkout.Reference {
+			r := reference(at, n, false)
+			s.insert(r)
+			return r
+		}
+		one, two := free(a, "1"), free(a, "2")
+		free(b, "1")
+		s.must(func(tx *db.Tx) error { return tx.BindReference(one) })
+		bound := func() (list []string) {
+			s.must(func(tx *db.Tx) error {
+				list = nil
+				for _, at := range []*checkout.Attempt{a, b} {
+					refs, err := tx.ReferencesOfAttempt(at.ID)
+					if err != nil {
+						return err
+					}
+					for _, r := range refs {
+						if r.Bound {
+							list = append(list, map[*checkout.Attempt]string{a: "a", b: "b"}[at]+r.Canonical)
+						}
+					}
+				}
+				return nil
+			})
+			return list
+		}
+		if got := bound(); !slices.Equal(got, []string{"a1"}) {
+			s.t.Errorf("bound: %v", got)
+		}
+		s.must(func(tx *db.Tx) error { return tx.BindReference(two) })
+		settled := func(at *checkout.Attempt, n string) *checkout.Reference {
+			r := reference(at, n, true)
+			r.Status, r.Asks = checkout.ReferenceSettled, 1
+			s.insert(r)
+			return r
+		}
+		three := settled(a, "3")
+		settled(a, "4")
+		settled(b, "5")
+		s.must(func(tx *db.Tx) error {
+			yielded, err := tx.YieldReference(three)
+			if !yielded {
+				s.t.Error("it did not yield")
+			}
+			return err
+		})
+		if got := bound(); !slices.Equal(got, []string{"a1", "a2", "a4", "b5"}) {
+			s.t.Errorf("bound afterwards: %v", got)
+		}
+		// Held unasked: bound, dropped on purpose and never asked about, all three at once.
+		for i, change := range []func(r *checkout.Reference){
+			func(*checkout.Reference) {}, func(*checkout.Reference) {}, func(*checkout.Reference) {},
+			func(r *checkout.Reference) { r.Bound = false }, func(r *checkout.Reference) { r.Asks = 1 },
+		} {
+			r := reference(a, fmt.Sprint(60+i), true)
+			r.Status = checkout.ReferenceDropped
+			change(r)
+			s.insert(r)
+		}
+		s.must(func(tx *db.Tx) error {
+			n, err := tx.CountHeld(inv.ID)
+			if n != 3 {
+				s.t.Errorf("%d are held unasked", n)
+			}
+			return err
+		})
+	})
+}
+
+// TestYieldReference_AtGardeshPay: a reference that was never asked about on purpose yields there, whose answer
+// names the invoice, and at Ghesta not; none does while it waits.
+func TestYieldReference_AtGardeshPay(t *testing.T) {
+	tills(t, func(s *till) {
+		for i, c := range []struct {
+			gateway string
+			status  checkout.ReferenceStatus
+			want    bool
+		}{
+			{"gardeshpay", checkout.ReferenceDropped, true},
+			{"ghesta", checkout.ReferenceDropped, false},
+			{"gardeshpay", checkout.ReferenceWaiting, false},
+			{"gardeshpay", checkout.ReferenceAsking, false},
+			{"gardeshpay", checkout.ReferenceSettled, false},
+		} {
+			r := reference(s.newAttempt(s.newInvoice()), fmt.Sprint(700+i), true)
+			r.Gateway, r.Status = c.gateway, c.status
+			s.insert(r)
+			s.must(func(tx *db.Tx) error {
+				got, err := tx.YieldReference(r)
+				if got != c.want {
+					s.t.Errorf("%+v: %v", c, got)
+				}
+				return err
+			})
+		}
+	})
+}
