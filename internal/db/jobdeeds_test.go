@@ -111,13 +111,17 @@ func TestJobs_AskedWhileLeased(t *testing.T) {
 			jobsTest(t, func(d *desk) {
 				d.enqueue("a", 0)
 				d.enqueue("b", 0)
+				mail := checkout.Job{Kind: "mail", Key: "a"}
+				update(d, d.db, func(tx *db.Tx) error { mail.RunAt = tx.Now(); return tx.EnqueueJob(mail) })
 				first := d.claimOne()
 				d.says(true, "put off", func(tx *db.Tx) (bool, error) {
 					return tx.PutOffJob(first.Kind, first.Key, first.Fence, tx.Now(), "no route")
 				})
-				jobs := d.claim(2, 8*time.Second)
+				jobs := d.claim(3, 8*time.Second)
 				d.enqueue("a", 0)
 				d.enqueue("b", 0)
+				update(d, d.db, func(tx *db.Tx) error { return tx.EnqueueJob(mail) })
+				_, alone := d.stand(mail, mail)
 				bell := d.db.Subscribe("verify")
 				select {
 				case <-bell:
@@ -125,10 +129,11 @@ func TestJobs_AskedWhileLeased(t *testing.T) {
 				}
 				other := *d.job("b")
 				for _, j := range jobs {
-					if j.Key == "a" {
+					if j.Key == "a" && j.Kind == "verify" {
 						d.says(true, name, func(tx *db.Tx) (bool, error) { return end(tx, j) })
 					}
 				}
+				alone("of another kind", func(*db.Tx) error { return nil })
 				a := d.job("a")
 				if !a.LeaseUntil.IsZero() || a.Failures != 0 || a.LastFailure != "" || !a.DeadAt.IsZero() {
 					t.Errorf("given back as %+v", a)
@@ -391,4 +396,73 @@ func TestJobs_ClaimsOfNothing(t *testing.T) {
 			return errors.Join(err, err2, err3)
 		})
 	})
+}
+
+// TestJobs_LeasesVoided: what was leased may run at once, or when it was to run before; what was free stays.
+func TestJobs_LeasesVoided(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		now := d.clock.now()
+		for _, key := range []string{"leased", "asked", "waits", "late"} {
+			d.enqueue(key, map[string]time.Duration{"waits": time.Hour, "late": -time.Hour}[key])
+		}
+		update(d, d.db, func(tx *db.Tx) error {
+			for key, at := range map[string]time.Time{"leased": now.Add(time.Minute), "asked": now.Add(-time.Minute)} {
+				if err := tx.Exec(`UPDATE jobs SET lease_until_ms = $1, run_at_ms = $2 WHERE key = $3`, now.Add(time.Minute).UnixMilli(), at.UnixMilli(), key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		was := map[string]checkout.Job{}
+		for _, key := range []string{"leased", "asked", "waits", "late"} {
+			was[key] = *d.job(key)
+		}
+		update(d, d.db, func(tx *db.Tx) error { return tx.ReleaseLeases() })
+		for key, want := range was {
+			if key == "leased" || key == "asked" {
+				want.LeaseUntil, want.Fence = time.Time{}, want.Fence+1
+			}
+			if key == "leased" {
+				want.RunAt = now
+			}
+			sameAs(&till{t: t}, key, *d.job(key), want)
+		}
+	})
+}
+
+// TestJobs_WhoIsWoken: whoever sleeps until the next job learns of an earlier one.
+func TestJobs_WhoIsWoken(t *testing.T) {
+	for name, act := range map[string]func(d *desk, j checkout.Job){
+		"put off": func(d *desk, j checkout.Job) {
+			d.says(true, "put off", func(tx *db.Tx) (bool, error) { return tx.PutOffJob(j.Kind, j.Key, j.Fence, tx.Now(), "") })
+		},
+		"hastened": func(d *desk, j checkout.Job) {
+			update(d, d.db, func(tx *db.Tx) error { return tx.HastenJob(j.Kind, j.Key) })
+		},
+		"put off by another": func(d *desk, j checkout.Job) {
+			d.says(false, "put off", func(tx *db.Tx) (bool, error) { return tx.PutOffJob(j.Kind, j.Key, j.Fence-1, tx.Now(), "") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			jobsTest(t, func(d *desk) {
+				d.enqueue("a", 0)
+				j := d.claimOne()
+				bell := d.db.Subscribe("verify")
+				select {
+				case <-bell:
+				default:
+				}
+				act(d, j)
+				rung := false
+				select {
+				case <-bell:
+					rung = true
+				default:
+				}
+				if rung != (name != "put off by another") {
+					t.Errorf("the bell: %v", rung)
+				}
+			})
+		})
+	}
 }
