@@ -466,3 +466,65 @@ func TestJobs_WhoIsWoken(t *testing.T) {
 		})
 	}
 }
+
+// TestJobs_AskedAtTheLeasesEnd: enqueued for the very moment at which its lease ends, it runs once more as well.
+func TestJobs_AskedAtTheLeasesEnd(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		d.enqueue("a", 0)
+		j := d.claimOne()
+		d.enqueue("a", 8*time.Second)
+		d.finish(true, j)
+		if d.left() != 1 {
+			t.Fatal("it is gone")
+		}
+		d.clock.step(8000)
+		d.finish(true, d.claimOne())
+	})
+}
+
+// TestJobs_GivenBackByItsHolder: one that was asked for while it is leased is not given back by somebody who
+// held it before, nor with another of its key and fence.
+func TestJobs_GivenBackByItsHolder(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		mail := checkout.Job{Kind: "mail", Key: "a"}
+		update(d, d.db, func(tx *db.Tx) error {
+			mail.RunAt = tx.Now()
+			return errors.Join(tx.EnqueueJob(mail), tx.EnqueueJob(checkout.Job{Kind: "verify", Key: "a", RunAt: tx.Now()}))
+		})
+		if got := d.claim(9, 8*time.Second); len(got) != 2 || got[0].Fence != got[1].Fence {
+			t.Fatalf("claimed %+v", got)
+		}
+		update(d, d.db, func(tx *db.Tx) error { return tx.EnqueueJob(mail) })
+		d.enqueue("a", 0)
+		j := *d.job("a")
+		stale := j
+		stale.Fence--
+		read, change := d.stand(checkout.Job{Kind: "verify", Key: "a"}, mail)
+		d.finish(false, stale)
+		sameAs(&till{t: t}, "by one before", read(), j)
+		change("given back", func(tx *db.Tx) error {
+			_, err := tx.FinishJob(j.Kind, j.Key, j.Fence)
+			return err
+		})
+		if !read().LeaseUntil.IsZero() {
+			t.Error("it is not given back")
+		}
+	})
+}
+
+// TestJobs_TwoKindsAtOnce: whoever waits for either kind is woken.
+func TestJobs_TwoKindsAtOnce(t *testing.T) {
+	jobsTest(t, func(d *desk) {
+		bells := map[string]<-chan struct{}{"verify": d.db.Subscribe("verify"), "mail": d.db.Subscribe("mail")}
+		update(d, d.db, func(tx *db.Tx) error {
+			return errors.Join(tx.EnqueueJob(checkout.Job{Kind: "verify", Key: "a", RunAt: tx.Now()}), tx.EnqueueJob(checkout.Job{Kind: "mail", Key: "a", RunAt: tx.Now()}))
+		})
+		for kind, bell := range bells {
+			select {
+			case <-bell:
+			default:
+				t.Errorf("%s was not woken", kind)
+			}
+		}
+	})
+}

@@ -413,6 +413,13 @@ func TestInvoice_PaidIsReadWhole(t *testing.T) {
 			)
 		})
 		want := checkout.Payment{AttemptID: by.ID, Gateway: "ghesta", RefNumber: "R1", TrackingNumber: "8001", CardMask: "603799******1234", Amount: inv.Amount, PaidAt: moneyTime, Manual: true}
+		s.must(func(tx *db.Tx) error {
+			got, err := tx.Invoice(theirs.ID)
+			if err == nil && got.MerchantRevision != 11 {
+				s.t.Errorf("the other's shop stands at %d", got.MerchantRevision)
+			}
+			return err
+		})
 		for how, look := range map[string]func(tx *db.Tx) (*checkout.Invoice, error){
 			"by its id":   func(tx *db.Tx) (*checkout.Invoice, error) { return tx.Invoice(inv.ID) },
 			"of its shop": func(tx *db.Tx) (*checkout.Invoice, error) { return tx.ScopedInvoice(pottery, true, inv.ID) },
@@ -486,6 +493,9 @@ func TestReferences_OnlyTheOne(t *testing.T) {
 			return r
 		}
 		three := settled(a, "3")
+		abroad := reference(s.newAttempt(s.newInvoice()), "3", true)
+		abroad.Status, abroad.Asks, abroad.Live = checkout.ReferenceSettled, 1, false
+		s.insert(abroad)
 		settled(a, "4")
 		settled(b, "5")
 		s.must(func(tx *db.Tx) error {
@@ -498,6 +508,13 @@ func TestReferences_OnlyTheOne(t *testing.T) {
 		if got := bound(); !slices.Equal(got, []string{"a1", "a2", "a4", "b5"}) {
 			s.t.Errorf("bound afterwards: %v", got)
 		}
+		s.must(func(tx *db.Tx) error {
+			got, err := tx.Reference(abroad.AttemptID, "3")
+			if err == nil && (!got.Bound || got.Status != checkout.ReferenceSettled) {
+				s.t.Errorf("the same number in the other mode: %+v", got)
+			}
+			return err
+		})
 		// Held unasked: bound, dropped on purpose and never asked about, all three at once.
 		for i, change := range []func(r *checkout.Reference){
 			func(*checkout.Reference) {}, func(*checkout.Reference) {}, func(*checkout.Reference) {},
