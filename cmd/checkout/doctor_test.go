@@ -35,6 +35,7 @@ func (h *house) doctor(code int) map[string]string {
 
 func TestDoctor(t *testing.T) {
 	h := newHouse(t)
+	h.env = append(h.env, "CHECKOUT_BASE_URL=http://"+freeAddr(t)) // a demo may stand at the usual one
 	// Before anything: no database is made by looking.
 	if found := h.doctor(1); found["database"] != "failed" || found["callback"] != "failed" || found["configuration"] != "ok" {
 		t.Errorf("of nothing: %v", found)
