@@ -249,8 +249,10 @@ func TestMoney_RefusesWhatIsNotThere(t *testing.T) {
 			},
 			"a reference that never came": func(tx *db.Tx) error { return tx.SaveReference(reference(a, "8001", true)) },
 		} {
-			if err := s.Update(s.t.Context(), fn); err == nil {
-				s.t.Errorf("%s: no error", name)
+			// A status becomes part of a statement's text, so that we refuse it ourselves, before the store may.
+			err := s.Update(s.t.Context(), fn)
+			if err == nil || strings.Contains(name, "status") && !strings.Contains(err.Error(), "no status") {
+				s.t.Errorf("%s: %v", name, err)
 			}
 		}
 	})
