@@ -20,7 +20,7 @@ const (
 	sendAt    = 512
 	// mostKept bounds what waits for a collector that does not answer; beyond it spans are dropped.
 	mostKept = 8192
-	// sendWithin is how long one call may take, the last one at the end of the process included.
+	// sendWithin is how long one call may take, and how long all that are left at the end of the process may.
 	sendWithin = 5 * time.Second
 	// complainEvery is how often the log is told that the collector takes nothing.
 	complainEvery = time.Minute
@@ -69,19 +69,23 @@ func (t *Tracer) keep(s *Span) {
 	}
 }
 
-// Run sends until ctx ends, and then what is left.
+// Run sends until ctx ends, and then what is left. A call that is under way at that moment goes on: what it
+// carries is kept nowhere else.
 func (t *Tracer) Run(ctx context.Context) {
+	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(sendWithin, cut) })()
 	tick := time.NewTicker(sendEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			t.send(context.WithoutCancel(ctx))
+			t.send(calls)
 			return
 		case <-tick.C:
 		case <-t.full:
 		}
-		t.send(ctx)
+		t.send(calls)
 	}
 }
 

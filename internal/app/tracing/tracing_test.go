@@ -3,6 +3,7 @@ package tracing_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -106,5 +107,39 @@ func TestRun_CollectorComesAndGoes(t *testing.T) {
 				t.Fatal("two traces")
 			}
 		}
+	}
+}
+
+// A process that ends while the collector still reads loses nothing: neither what is under way nor what came
+// since.
+func TestRun_EndsInTheMidstOfACall(t *testing.T) {
+	var spans atomic.Int64
+	called, answer := make(chan struct{}, 9), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		called <- struct{}{}
+		<-answer
+		raw, err := io.ReadAll(r.Body)
+		var data tracev1.TracesData
+		if err != nil || proto.Unmarshal(raw, &data) != nil {
+			t.Errorf("cut: %v", err)
+			return
+		}
+		spans.Add(int64(len(data.ResourceSpans[0].ScopeSpans[0].Spans)))
+	}))
+	defer server.Close()
+	tracer := tracing.New(tracing.Options{Endpoint: server.URL, Service: "s", Log: slog.New(slog.DiscardHandler)})
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); tracer.Run(ctx) }()
+	for range 200 {
+		work(tracer.With(t.Context()))
+	}
+	<-called
+	work(tracer.With(t.Context()))
+	end()
+	close(answer)
+	<-ended
+	if n := spans.Load(); n != 603 {
+		t.Errorf("%d spans arrived", n)
 	}
 }
