@@ -212,7 +212,7 @@ func clericals() map[string]clerical {
 
 	loud("show a link", func(w *world) func() error {
 		w.linkKey("lnk_live", true)
-		return func() error { _, err := w.LinkPage(w.Context(), signed()); return err }
+		return func() error { w.forgetful(); _, err := w.LinkPage(w.Context(), signed()); return err }
 	})
 	loud("show a link of which something is made", func(w *world) func() error {
 		w.linkKey("lnk_live", true)
@@ -256,6 +256,7 @@ func clericals() map[string]clerical {
 	loud("make a run's invoices", func(w *world) func() error {
 		r := begun(w)
 		return func() error {
+			w.forgetful()
 			err := w.RunMany(w.Context(), checkout.Job{Kind: payments.JobRun, Key: r.ID})
 			if got := w.byReader(); err == nil && len(got) != 3 {
 				w.Errorf("letters %v", got)
@@ -338,6 +339,9 @@ func TestDisk_FailsInTheOffice(t *testing.T) {
 				}
 				if d.swallowed {
 					t.Errorf("statement %d failed, and its transaction went on: %s", n, hit)
+				}
+				if k := checkout.KindOf(err); k != checkout.Internal && !all[name].quiet {
+					t.Errorf("statement %d failed, and it is told as somebody's mistake (%s): %s", n, k, hit)
 				}
 				if !errors.Is(err, errDisk) && !all[name].quiet {
 					t.Errorf("statement %d failed, and what it says is %v: %s", n, err, hit)

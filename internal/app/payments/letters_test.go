@@ -76,7 +76,7 @@ func TestLetters_Paid(t *testing.T) {
 			t.Errorf("events %v", types)
 		}
 		asked := w.wantLetters(inv, "request:sara@example.com:queued")[0]
-		if f := asked.Facts; f.Amount != 1_500_000 || f.Number != inv.Number || f.Customer != "Sara" || f.Reference != "MP-1217" || !f.ExpiresAt.Equal(inv.ExpiresAt) || asked.Locale != "fa" || !asked.Until.Equal(inv.ExpiresAt) {
+		if f := asked.Facts; f.Amount != 1_500_000 || f.Number != inv.Number || f.Customer != "Sara" || f.Reference != "MP-1217" || !f.At.Equal(w.clock.now()) || !f.ExpiresAt.Equal(inv.ExpiresAt) || asked.Locale != "fa" || !asked.Until.Equal(inv.ExpiresAt) {
 			t.Errorf("the request says %+v", asked)
 		}
 		w.clock.add(time.Second)
@@ -91,7 +91,7 @@ func TestLetters_Paid(t *testing.T) {
 				continue
 			}
 			f := l.Facts
-			if f.Amount != 1_500_000 || f.TrackingNumber != "8841027365" || f.CardMask != "603799******1234" || f.Gateway != "gardeshpay" || f.Shop.Phone != "035 3235 4120" || f.At.IsZero() {
+			if f.Amount != 1_500_000 || f.TrackingNumber != "8841027365" || f.RefNumber != "R8841027365" || f.CardMask != "603799******1234" || f.Gateway != "gardeshpay" || f.Shop.Phone != "035 3235 4120" || f.At.IsZero() {
 				t.Errorf("%s says %+v", l.Kind, f)
 			}
 			if l.Locale != map[checkout.LetterKind]string{"receipt": "fa", "paid": "en"}[l.Kind] {
@@ -194,8 +194,10 @@ func TestLetters_NoneOfFailures(t *testing.T) {
 	})
 }
 
+// A refund is told to who gets it, each with its own amount; the shop gave it and knows.
 func TestLetters_Refunded(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
+		w.shopHasMail()
 		inv := w.invoice(1_500_000, mailed)
 		w.mustBack(w.start(inv, "ghesta"), "5551")
 		for _, amount := range []money.Rial{100_000, 250_000} {
@@ -204,9 +206,9 @@ func TestLetters_Refunded(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		all := w.wantLetters(inv, "receipt:sara@example.com:queued", "refunded:sara@example.com:queued", "refunded:sara@example.com:queued")
-		if all[1].Facts.Amount != 100_000 || all[2].Facts.Amount != 250_000 {
-			t.Errorf("a refund's letter says %+v", all[1].Facts)
+		all := w.wantLetters(inv, "receipt:sara@example.com:queued", "paid:shop@example.com:queued", "refunded:sara@example.com:queued", "refunded:sara@example.com:queued")
+		if all[2].Facts.Amount != 100_000 || all[3].Facts.Amount != 250_000 {
+			t.Errorf("the refunds' letters say %+v and %+v", all[2].Facts, all[3].Facts)
 		}
 	})
 }
@@ -265,7 +267,10 @@ func TestSendInvoice_Limit(t *testing.T) {
 		if l := w.wantLetters(over, "request:sara@example.com:withheld"); l[0].Reason != checkout.ReasonLimit {
 			t.Errorf("withheld for %s", l[0].Reason)
 		}
-		if _, _, err := w.SendInvoice(t.Context(), w.scope, over.ID, checkout.Actor{}, nil); !errors.Is(err, checkout.TooMany) {
+		if e := w.last(over); e.Type != "invoice.sent" || !strings.Contains(e.Data, `"withheld":"`+checkout.ReasonLimit+`"`) {
+			t.Errorf("the event of a letter that stays here: %s %s", e.Type, e.Data)
+		}
+		if _, _, err := w.SendInvoice(t.Context(), w.scope, over.ID, checkout.Actor{}, nil); !errors.Is(err, checkout.TooMany) || keyOf(err) != "error.too_many_letters" {
 			t.Errorf("sent over the limit: %v", err)
 		}
 		if types := w.types(over); len(types) != 2 {
@@ -350,8 +355,8 @@ func TestLetters_WhatAReviewSays(t *testing.T) {
 func TestSendInvoice_SaysWhichLetter(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		inv := w.invoice(1_500_000, mailed)
-		if _, _, err := w.SendInvoice(t.Context(), w.scope, inv.ID, checkout.Actor{Kind: "key", ID: "key_1"}, nil); err != nil {
-			t.Fatal(err)
+		if sent, _, err := w.SendInvoice(t.Context(), w.scope, inv.ID, checkout.Actor{Kind: "key", ID: "key_1"}, nil); err != nil || sent.ID != inv.ID || sent.EventSeq != inv.EventSeq+1 {
+			t.Fatalf("%+v, %v", sent, err)
 		}
 		l := w.wantLetters(inv, "request:sara@example.com:queued")[0]
 		list, _, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, "", 100)
@@ -359,8 +364,32 @@ func TestSendInvoice_SaysWhichLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := list[0]
-		if e.Type != "invoice.sent" || !strings.Contains(e.Data, l.ID) || l.Key != db.EventID(inv.ID, e.Sequence)+"/request" || !strings.HasPrefix(l.ID, checkout.PrefixLetter) {
+		if e.Type != "invoice.sent" || !strings.Contains(e.Data, l.ID) || strings.Contains(e.Data, "withheld") || l.Key != db.EventID(inv.ID, e.Sequence)+"/request" || !strings.HasPrefix(l.ID, checkout.PrefixLetter) {
 			t.Errorf("event %d %s %s, letter %s with key %s", e.Sequence, e.Type, e.Data, l.ID, l.Key)
+		}
+	})
+}
+
+// A shop that wrote as many requests in a day as it may can still send out a file, whose letters have a
+// measure of their own.
+func TestLetters_RunsHaveTheirOwnMeasure(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		err := w.db.Update(t.Context(), func(tx *db.Tx) error {
+			for i := range checkout.AskingOfOne {
+				l := checkout.Letter{MerchantID: w.scope.MerchantID, Live: true, Kind: checkout.LetterRequest, Key: fmt.Sprint(i), Recipient: fmt.Sprintf("x%d@example.com", i), Locale: "fa"}
+				if fresh, err := tx.EnqueueLetter(&l); err != nil || !fresh || l.Status != checkout.LetterQueued {
+					return fmt.Errorf("letter %d: %s, %w", i, l.Status, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.wantLetters(w.invoice(1_500_000, mailedAtOnce), "request:sara@example.com:withheld")
+		_, rows := w.runNow(w.brought(customers(2)), true, false)
+		for i, row := range rows {
+			w.wantLetters(checkout.Invoice{ID: row.InvoiceID}, fmt.Sprintf("request:c%d@example.com:queued", i))
 		}
 	})
 }

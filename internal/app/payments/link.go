@@ -30,11 +30,11 @@ const maxLinkQuery = 8 << 10
 // nothing of what is asked, so it is not signed.
 var linkParameters = []string{"amount", "description", "email", "expires", "key", "locale", "mobile", "name", "reference", "return_url"}
 
-// errLink says that a link is not one that the shop made, or no longer: nothing more is told.
-var errLink = checkout.Fail(checkout.Forbidden, "error.link")
+// keyLink says that a link is not one that the shop made, or no longer: nothing more is told.
+const keyLink = "error.link"
 
 func brokenLink(why string) error {
-	return &checkout.Error{Kind: checkout.Forbidden, Key: errLink.Key, Err: errors.New(why)}
+	return &checkout.Error{Kind: checkout.Forbidden, Key: keyLink, Err: errors.New(why)}
 }
 
 // link is a link that was read, and whose signature is true once openLink has returned it.

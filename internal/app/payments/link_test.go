@@ -174,15 +174,15 @@ func TestLinks_Broken(t *testing.T) {
 		last := good.Query[strings.Index(good.Query, "sig=")+4+42:]
 		for name, in := range map[string]payments.LinkInput{
 			"another amount": swapped("1500000", "1500001"), "another reference": swapped("A-1", "A-2"), "no sig": query("amount=1500000&key=lnk_live&reference=A-1"),
-			"empty sig": query("amount=1500000&key=lnk_live&reference=A-1&sig="), "padded sig": query(good.Query + "="), "another spelling of sig": query(good.Query[:len(good.Query)-1] + string(rune(last[0]+1))),
+			"empty sig": query("amount=1500000&key=lnk_live&reference=A-1&sig="), "padded sig": query(good.Query + "="), "sig on two lines": query(strings.Replace(good.Query, "sig=", "sig=%0A", 1)), "another spelling of sig": query(good.Query[:len(good.Query)-1] + string(rune(last[0]+1))),
 			"nothing": query(""), "repeated": query(good.Query + "&amount=1500000"), "sig twice": query(good.Query + "&" + good.Query[strings.Index(good.Query, "sig="):]),
 			"unknown": query(good.Query + "&utm_source=mail"), "another case": swapped("amount", "Amount"), "broken escape": query(good.Query + "&name=%zz"), "semicolon": query(good.Query + ";name=x"),
 			"not text": signed("name=\xff"), "NUL": signed("name=\x00"), "too long": query(good.Query + "&name=" + strings.Repeat("x", 9000)),
 			"another merchant": {Merchant: "carpets", Query: good.Query}, "another merchant's, signed with this key": foreign, "no merchant": {Merchant: "nobody", Query: good.Query},
 			"unknown key": signed("key=lnk_other"), "revoked key": signed("key=lnk_gone"), "no key": signed("key=-"), "no amount": signed("amount=-"), "no reference": signed("reference=-"),
 			"blank reference": signed("reference=  "), "amount 0": signed("amount=0"), "amount +1": signed("amount=+1"), "amount 01": signed("amount=01"), "amount 1e3": signed("amount=1e3"), "Persian amount": signed("amount=۱۰۰۰"),
-			"too much": signed("amount=10000000000000"), "past": signed("expires=" + strconv.FormatInt(w.clock.now().Unix(), 10)), "expires soon": signed("expires=soon"), "expires 0": signed("expires=0"),
-			"expires beyond": signed("expires=99999999999999999"), "locale": signed("locale=de"), "mobile": signed("mobile=12"), "email": signed("email=x"), "return_url": signed("return_url=javascript:x"), "card number": signed("description=4111111111111111"),
+			"too much": signed("amount=10000000000000"), "past": signed("expires=" + strconv.FormatInt(w.clock.now().Unix(), 10)), "expires soon": signed("expires=soon"), "expires 0": signed("expires=0"), "expires before all time": signed("expires=-9223372036854775808"),
+			"expires beyond": signed("expires=1099511627777"), "expires far beyond": signed("expires=99999999999999999999"), "locale": signed("locale=de"), "mobile": signed("mobile=12"), "email": signed("email=x"), "return_url": signed("return_url=javascript:x"), "card number": signed("description=4111111111111111"),
 		} {
 			if p, err := w.LinkPage(t.Context(), in); checkout.KindOf(err) != checkout.Forbidden || p.Invoice.ID != "" {
 				t.Errorf("%s is shown: %v", name, err)
@@ -195,7 +195,7 @@ func TestLinks_Broken(t *testing.T) {
 			t.Errorf("stored: %+v", list)
 		}
 		// A link may live longer than an invoice may.
-		for _, fine := range []payments.LinkInput{signed("expires=9000000000"), query(good.Query + "&lang=en"), swapped("A-1", "%41%2D1")} {
+		for _, fine := range []payments.LinkInput{signed("expires=9000000000"), signed("expires=1099511627776"), query(good.Query + "&lang=en"), swapped("A-1", "%41%2D1")} {
 			if _, err := w.LinkPage(t.Context(), fine); err != nil {
 				t.Errorf("%s: %v", fine.Query, err)
 			}
@@ -225,8 +225,58 @@ func TestLinks_WhatIsTold(t *testing.T) {
 			t.Errorf("again: %q, %q, %v", redirect, again, err)
 		}
 		now("after")
-		for _, in := range []payments.LinkInput{signed("amount=0"), signed("mobile=12"), signed("reference=  "), {Merchant: "pottery", Query: "x"}} {
-			if _, err := w.LinkPage(t.Context(), in); keyOf(err) != "error.link" || wrongFields(err) != "" {
+		nosig, _, _ := strings.Cut(signed().Query, "&sig=")
+		for why, in := range map[string]payments.LinkInput{
+			"amount=out_of_range": signed("amount=0"), "customer.mobile=bad_mobile": signed("mobile=12"), "error.link": signed("reference=  "), "amount is no number": signed("amount=1e3"),
+			"incomplete": {Merchant: "pottery", Query: nosig}, "cannot be decoded": {Merchant: "pottery", Query: "a=%zz"}, "sig is no signature": {Merchant: "pottery", Query: "sig=x"},
+			"unknown parameter": {Merchant: "pottery", Query: "x=1"}, "no such key or merchant": signed("key=lnk_other"), "not signed by a key of this merchant": {Merchant: "pottery", Query: signed().Query + "&name=x"},
+			"expires is no time": signed("expires=soon"), "expired": signed("expires=1"),
+		} {
+			// The customer reads that the link is not valid, and the shop's people what is wrong with it in the log.
+			if _, err := w.LinkPage(t.Context(), in); keyOf(err) != "error.link" || wrongFields(err) != "" || !strings.Contains(err.Error(), why) {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+	})
+}
+
+// TestLinks_Hour: a link ends at its second, and a shop that has another name since shows it.
+func TestLinks_Hour(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.linkKey("lnk_live", true)
+		ends := w.clock.now().Truncate(time.Second).Add(time.Hour)
+		in := signed("expires=" + strconv.FormatInt(ends.Unix(), 10))
+		w.clock.at = ends.Add(-time.Millisecond)
+		if p, err := w.LinkPage(t.Context(), in); err != nil || !p.Invoice.ExpiresAt.Equal(ends) || p.Invoice.ExpiresAt.Location() != time.UTC {
+			t.Errorf("just before: %v, %v", p.Invoice.ExpiresAt, err)
+		}
+		w.clock.at = ends
+		if _, err := w.LinkPage(t.Context(), in); checkout.KindOf(err) != checkout.Forbidden {
+			t.Errorf("at its second: %v", err)
+		}
+		w.shopHasMail()
+		if p, err := w.LinkPage(t.Context(), signed()); err != nil || p.Merchant.Email != "shop@example.com" || p.Invoice.MerchantRevision != p.Merchant.Revision {
+			t.Errorf("after the shop changed: %+v, %v", p, err)
+		}
+	})
+}
+
+// TestLinks_KeyThatNobodyCanOpen: a key whose secret this installation cannot open is our trouble and not
+// the customer's, and opens no door to who signs with nothing.
+func TestLinks_KeyThatNobodyCanOpen(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		k := checkout.LinkKey{ID: "lnk_live", MerchantID: w.scope.MerchantID, Live: true, Name: "n", Sealed: "of another installation", CreatedAt: w.clock.now()}
+		if err := w.db.Update(t.Context(), func(tx *db.Tx) error { return tx.InsertLinkKey(&k) }); err != nil {
+			t.Fatal(err)
+		}
+		params := map[string]string{"amount": "1500000", "reference": "A-1", "key": "lnk_live"}
+		q := url.Values{"sig": {payments.SignLink("", "pottery", params)}}
+		for name, value := range params {
+			q.Set(name, value)
+		}
+		for _, in := range []payments.LinkInput{signed(), {Merchant: "pottery", Query: q.Encode()}} {
+			p, err := w.LinkPage(t.Context(), in)
+			if checkout.KindOf(err) != checkout.Internal || p.Invoice.ID != "" || !strings.Contains(err.Error(), "seal") {
 				t.Errorf("%s: %v", in.Query, err)
 			}
 		}

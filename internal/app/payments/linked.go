@@ -51,7 +51,7 @@ func (e *Engine) draftOf(tx *db.Tx, l *link) (checkout.Invoice, error) {
 	}
 	draft, err := e.draft(tx, l.scope(), in)
 	if checkout.KindOf(err) == checkout.Invalid || (err == nil && draft.Reference == "") {
-		return draft, &checkout.Error{Kind: checkout.Forbidden, Key: errLink.Key, Err: err}
+		return draft, &checkout.Error{Kind: checkout.Forbidden, Key: keyLink, Err: err}
 	}
 	draft.MerchantRevision = l.merchant.Revision
 	return draft, err

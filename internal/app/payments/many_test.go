@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func TestMany_KilledThreeTimes(t *testing.T) {
 			}
 		}
 		got, rows := w.run1(r.ID)
-		if got.Status != checkout.RunDone || got.Made != n || got.Failed != 0 || got.EndedAt.IsZero() {
+		if got.Status != checkout.RunDone || !got.StartedAt.Equal(w.clock.now()) || got.Made != n || got.Failed != 0 || got.EndedAt.IsZero() {
 			t.Errorf("%+v", got)
 		}
 		seen := map[string]bool{}
@@ -213,19 +214,29 @@ func TestMany_WrongAndDouble(t *testing.T) {
 		if r, _ := w.run1(third.ID); r.Made != 2 {
 			t.Errorf("%+v", r)
 		}
-		if got := w.byReader(); len(got) != 1 {
+		if got := w.byReader(); len(got) != 1 || got["request:c0@example.com:queued"] != 1 {
 			t.Errorf("letters were not wanted: %v", got)
 		}
-		for name, lines := range map[string][]checkout.RunRow{"run_empty": nil, "run_long": customers(payments.MaxRun + 1)} {
+		for name, lines := range map[string][]checkout.RunRow{"run_empty": nil, "run_long": customers(20_001)} {
 			_, err := w.CheckRun(t.Context(), w.scope, payments.NewRun{Unit: "rial", Lines: lines}, checkout.Actor{})
 			var wrong *checkout.Error
 			if !errors.As(err, &wrong) || wrong.Fields[0].Code != name {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		other := payments.Scope{MerchantID: "mer_other", Live: true}
-		if err := errors.Join(w.StartRun(t.Context(), other, first.ID, true, false), w.StopRun(t.Context(), other, first.ID)); !errors.Is(err, checkout.NotFound) {
-			t.Errorf("another shop's: %v", err)
+		for _, other := range []payments.Scope{{MerchantID: "mer_other", Live: true}, {MerchantID: w.scope.MerchantID}} {
+			for what, act := range map[string]error{"start": w.StartRun(t.Context(), other, first.ID, true, false), "stop": w.StopRun(t.Context(), other, first.ID)} {
+				if !errors.Is(act, checkout.NotFound) {
+					t.Errorf("%s of another shop's, or of the other mode: %v", what, act)
+				}
+			}
+		}
+		reading := checkout.Run{ID: "run_reading", MerchantID: w.scope.MerchantID, Live: true, Unit: "rial", Status: checkout.RunReading}
+		if err := w.db.Update(t.Context(), func(tx *db.Tx) error { return tx.InsertRun(&reading) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.StartRun(t.Context(), w.scope, reading.ID, true, false); !errors.Is(err, checkout.NotFound) {
+			t.Errorf("one that is being read: %v", err)
 		}
 	})
 }
@@ -235,8 +246,11 @@ func TestMany_StopAndForget(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		r := w.brought(customers(60))
 		job := checkout.Job{Kind: payments.JobRun, Key: r.ID}
-		if err := w.RunMany(t.Context(), job); err != nil { // nobody said start
+		if err := errors.Join(w.RunMany(t.Context(), job), w.StopRun(t.Context(), w.scope, r.ID)); err != nil { // nobody said start
 			t.Fatal(err)
+		}
+		if got, _ := w.run1(r.ID); got.Status != checkout.RunChecked {
+			t.Errorf("stopped before it began: %+v", got)
 		}
 		if err := w.StartRun(t.Context(), w.scope, r.ID, true, false); err != nil {
 			t.Fatal(err)
@@ -260,17 +274,21 @@ func TestMany_StopAndForget(t *testing.T) {
 		if err := w.StartRun(t.Context(), w.scope, r.ID, false, false); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.RunMany(t.Context(), job); err != nil {
+		if got, _ := w.run1(r.ID); got.Status != checkout.RunRunning || !got.EndedAt.IsZero() {
+			t.Errorf("goes on: %+v", got)
+		}
+		if err := errors.Join(w.RunMany(t.Context(), job), w.StopRun(t.Context(), w.scope, r.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := w.run1(r.ID); got.Status != checkout.RunDone || got.Made != 60 || len(w.byReader()) != 60 {
 			t.Errorf("%+v, %d letters", got, len(w.byReader()))
 		}
+		w.clock.add(90 * 24 * time.Hour)
 		if err := w.PruneRuns(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w.run1(r.ID)
-		w.clock.add(91 * 24 * time.Hour)
+		w.clock.add(time.Second)
 		if err := w.PruneRuns(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +312,15 @@ func (w *world) runNow(r checkout.Run, letters, doubles bool) (checkout.Run, []c
 	if err := w.StartRun(w.Context(), w.scope, r.ID, letters, doubles); err != nil {
 		w.Fatal(err)
 	}
-	if err := w.RunMany(w.Context(), checkout.Job{Kind: payments.JobRun, Key: r.ID}); err != nil {
+	var job *checkout.Job
+	err := w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+		job, err = tx.Job(payments.JobRun, r.ID)
+		return err
+	})
+	if err != nil || !job.RunAt.Equal(w.clock.now()) {
+		w.Fatalf("nobody is to make it now: %+v, %v", job, err)
+	}
+	if err := w.RunMany(w.Context(), *job); err != nil {
 		w.Fatal(err)
 	}
 	return w.run1(r.ID)
@@ -305,6 +331,8 @@ func (w *world) runNow(r checkout.Run, letters, doubles bool) (checkout.Run, []c
 func TestMany_TooLateForSome(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		lines := customers(4)
+		lines[0].Line = 1 // of a file without a head
+		lines[0].Ask.Mobile, lines[0].Ask.Description, lines[0].Ask.Locale = "09121234567", "Tea", "en"
 		lines[1].Ask.ExpiresAt = w.clock.now().Add(time.Hour)
 		lines[2].Ask.Days = 3
 		lines[3].Ask.Email = ""
@@ -327,6 +355,10 @@ func TestMany_TooLateForSome(t *testing.T) {
 			inv, err := w.Invoice(t.Context(), w.scope, rows[i].InvoiceID)
 			if err != nil || inv.Number != want.number || !inv.ExpiresAt.Equal(w.clock.now().Add(want.life)) || rows[i].Status != checkout.RowMade || !rows[i].MadeAt.Equal(w.clock.now()) {
 				t.Errorf("line %d: %+v, %v", i, inv, err)
+			}
+			ask := lines[i].Ask
+			if inv.Customer != (checkout.Customer{Name: ask.Name, Mobile: ask.Mobile, Email: ask.Email}) || inv.Description != ask.Description || inv.Locale != cmp.Or(ask.Locale, "fa") || inv.SendEmail != (ask.Email != "") || !inv.Live {
+				t.Errorf("line %d asks %+v, and its invoice is %+v", i, ask, inv)
 			}
 			if told := w.events(inv); told[len(told)-1].Actor != "user:usr_1" || !strings.Contains(told[len(told)-1].Data, r.ID) {
 				t.Errorf("line %d: its first event is %+v", i, told[len(told)-1])
