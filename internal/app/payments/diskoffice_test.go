@@ -176,6 +176,11 @@ func clericals() map[string]clerical {
 		_, err := w.PayPage(w.Context(), "pottery", p.Slug, 0)
 		return err
 	})
+	onPage("show a page of a shop that nobody remembers", func(w *world, p *checkout.PayPage) error {
+		w.forgetful()
+		_, err := w.PayPage(w.Context(), "pottery", p.Slug, 0)
+		return err
+	})
 	loud("press on a page", func(w *world) func() error {
 		w.page(func(in *payments.PageWords) { in.Stock = 1000 })
 		n := 0
@@ -209,6 +214,18 @@ func clericals() map[string]clerical {
 			return func() error { return w.SeePlace(w.Context(), inv.ID) }
 		})
 	}
+
+	loud("show a picture", func(w *world) func() error {
+		name := checkout.NameLogo("aa", 44, 44)
+		if err := w.db.Update(w.Context(), func(tx *db.Tx) error { return tx.SetLogo(w.scope.MerchantID, name, []byte("png")) }); err != nil {
+			w.Fatal(err)
+		}
+		return func() error { _, err := w.Logo(w.Context(), name); return err }
+	})
+	loud("keep looks", func(w *world) func() error {
+		inv := w.invoice(1_500_000)
+		return func() error { w.Looked(inv.ID); return w.KeepLooks(w.Context()) }
+	})
 
 	loud("show a link", func(w *world) func() error {
 		w.linkKey("lnk_live", true)

@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"dargah/internal/db"
@@ -34,6 +35,30 @@ func (e *Engine) Standing(token string) int {
 		return q.stand
 	}
 	return 0
+}
+
+// Looking is how many links' looks wait to be kept.
+func (e *Engine) Looking() int {
+	e.looks.mu.Lock()
+	defer e.looks.mu.Unlock()
+	return len(e.looks.last)
+}
+
+// Remembered is how many shops are remembered, and Remember remembers so many that there are not.
+func (e *Engine) Remembered() int {
+	e.offices.mu.Lock()
+	defer e.offices.mu.Unlock()
+	return len(e.offices.open)
+}
+
+// Remember is for Remembered.
+func (e *Engine) Remember(n int) {
+	e.offices.mu.Lock()
+	defer e.offices.mu.Unlock()
+	e.offices.open = map[Scope]*office{}
+	for i := range n {
+		e.offices.open[Scope{MerchantID: strconv.Itoa(i)}] = &office{}
+	}
 }
 
 // Queue is a queue of attempts' addresses, and WordOf what a claim says there.

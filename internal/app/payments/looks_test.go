@@ -2,6 +2,7 @@ package payments_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -95,6 +96,18 @@ func TestLooks_StoreDown(t *testing.T) {
 		w.keepLooks(w.Engine)
 		if got := w.looks(inv.ID); got.Times != 0 {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// How many links' looks wait has an end: what is beyond it is let go.
+func TestLooks_HaveAnEnd(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 10_001 {
+			w.Looked(strconv.Itoa(i))
+		}
+		if n := w.Looking(); n != 10_000 {
+			t.Errorf("%d wait", n)
 		}
 	})
 }
