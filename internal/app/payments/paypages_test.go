@@ -304,7 +304,7 @@ func TestPayPage_Log(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		by, at := checkout.WithActor(t.Context(), asker), w.clock.now()
 		p, err := w.CreatePayPage(by, w.scope, payments.PageWords{
-			Slug: "seat", Title: "A seat", Min: 100_000, Max: 5_000_000, Text: "Come", Thanks: "See you", Locale: "fa", Stock: 7, OpensAt: at.Add(time.Hour + 700*time.Microsecond), ClosesAt: at.Add(2 * time.Hour),
+			Slug: "seat", Title: "A seat", Min: 100_000, Max: 5_000_000, Text: "Come", Thanks: "See you", Locale: "fa", Stock: 7, OpensAt: at.Add(time.Hour + 700*time.Microsecond).In(i18n.Tehran()), ClosesAt: at.Add(2 * time.Hour),
 		})
 		if err != nil || !p.OpensAt.Equal(at.Add(time.Hour)) {
 			t.Fatalf("%+v, %v", p, err)
@@ -407,7 +407,7 @@ func TestPayPage_Edges(t *testing.T) {
 	})
 	for slug, want := range map[string]bool{
 		"ab": true, "a0": true, "a9": true, "0a": true, "9z": true, "a-b": true, strings.Repeat("a", 40): true,
-		"a": false, "": false, "12": false, "1-2": false, "-a": false, "a-": false, "a--b": false, "A1": false, "a_b": false, "ا1": false, strings.Repeat("a", 41): false, "a/": false, "a:": false,
+		"a": false, "": false, "12": false, "1-2": false, "-a": false, "a-": false, "a--b": false, "A1": false, "a_b": false, "ا1": false, strings.Repeat("a", 41): false, "a/": false, "a:": false, "a{": false, "a`": false,
 	} {
 		if got := payments.PageSlug(slug); got != want {
 			t.Errorf("%q may be an address: %t", slug, got)
