@@ -68,7 +68,7 @@ func (e *Engine) PayPage(ctx context.Context, merchant, page string, amount mone
 		}
 		o.Methods, err = e.methods(tx, &draft)
 		for i := range o.Methods {
-			if mt := &o.Methods[i]; p.Amount == 0 && amount == 0 && mt.Why == "low" && mt.Limit <= p.Max || mt.Why == "unit" && amount == 0 {
+			if mt := &o.Methods[i]; p.Amount == 0 && amount == 0 && (mt.Why == "low" && mt.Limit <= p.Max || mt.Why == "unit") {
 				mt.Available, mt.Why = true, ""
 			}
 		}

@@ -32,6 +32,7 @@ func TestPayPage_WaysThatAreOpen(t *testing.T) {
 			{least: 100_005, most: 5_000_000, card: map[string]string{"enabled": "true", "amount_unit": "toman"}},
 			{least: 100_005, most: 5_000_000, typed: 100_010, wantIns: "low"},
 			{least: 100_005, most: 5_000_000, typed: 1_000_005, wantCard: "unit"},
+			{amount: 1_500_005, wantCard: "unit"},
 		} {
 			slug := fmt.Sprint("page-", i)
 			w.set("gardeshpay", c.card)
