@@ -2,6 +2,7 @@ package payments
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 
@@ -37,11 +38,11 @@ func (e *Engine) Standing(token string) int {
 	return 0
 }
 
-// Looking is how many links' looks wait to be kept.
-func (e *Engine) Looking() int {
+// Looking are the looks that wait to be kept, by invoice.
+func (e *Engine) Looking() map[string]time.Time {
 	e.looks.mu.Lock()
 	defer e.looks.mu.Unlock()
-	return len(e.looks.last)
+	return maps.Clone(e.looks.last)
 }
 
 // Remembered is how many shops are remembered, and Remember remembers so many that there are not.

@@ -100,14 +100,18 @@ func TestLooks_StoreDown(t *testing.T) {
 	})
 }
 
-// How many links' looks wait has an end: what is beyond it is let go.
+// How many links' looks wait has an end: what is beyond it is let go, and who waits already waits with the
+// last look.
 func TestLooks_HaveAnEnd(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		for i := range 10_001 {
 			w.Looked(strconv.Itoa(i))
 		}
-		if n := w.Looking(); n != 10_000 {
-			t.Errorf("%d wait", n)
+		w.clock.add(time.Hour)
+		w.Looked("0")
+		w.Looked("one more")
+		if all := w.Looking(); len(all) != 10_000 || !all["0"].Equal(w.clock.now()) || all["1"].Equal(w.clock.now()) {
+			t.Errorf("%d wait, the first since %s, the second since %s", len(all), all["0"], all["1"])
 		}
 	})
 }
