@@ -202,6 +202,18 @@ func clericals() map[string]clerical {
 			w.start(inv, "gardeshpay")
 			w.clock.add(10 * time.Minute)
 		},
+		", nobody is": func(w *world, inv checkout.Invoice) {
+			w.clock.add(2 * time.Hour)
+			if err := w.AbandonOne(w.Context(), w.attempts(inv)[0].ID); err != nil {
+				w.Fatal(err)
+			}
+		},
+		", it is canceled": func(w *world, inv checkout.Invoice) {
+			if _, _, err := w.CancelInvoice(w.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+				w.Fatal(err)
+			}
+		},
+		", it has more time": func(*world, checkout.Invoice) {},
 	} {
 		loud("see to a place"+name, func(w *world) func() error {
 			w.page(func(in *payments.PageWords) { in.Stock = 3 })
