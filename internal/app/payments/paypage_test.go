@@ -3,6 +3,7 @@ package payments_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"dargah/internal/app/checkout"
@@ -151,6 +152,38 @@ func TestPayPage_WhatIsTyped(t *testing.T) {
 		}
 		if len(w.all()) != 4 {
 			t.Errorf("%d invoices", len(w.all()))
+		}
+	})
+}
+
+// A form that is sent many times at once is one payment, also where places have no end.
+func TestPayPage_SentManyTimesAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const forms, times = 4, 4
+		p := w.page()
+		var wait sync.WaitGroup
+		tokens := make([]string, forms*times)
+		ready := make(chan struct{})
+		for i := range tokens {
+			wait.Go(func() {
+				<-ready
+				token, err := w.press(payments.PagePress{Nonce: nonce(i % forms)}, "gardeshpay")
+				if err != nil {
+					t.Errorf("press %d: %v", i, err)
+				}
+				tokens[i] = token
+			})
+		}
+		close(ready)
+		wait.Wait()
+		for i, token := range tokens {
+			if token != tokens[i%forms] {
+				t.Errorf("press %d made an invoice of its own", i)
+			}
+		}
+		r, err := w.PayPageReport(t.Context(), w.scope, p.ID, "", 50)
+		if err != nil || len(r.Invoices) != forms || len(w.all()) != forms {
+			t.Errorf("%d forms made %d invoices, and %d came of the page: %v", forms, len(w.all()), len(r.Invoices), err)
 		}
 	})
 }
