@@ -66,15 +66,31 @@ func (e *Engine) PayPage(ctx context.Context, merchant, page string, amount mone
 		if draft.Amount == 0 {
 			draft.Amount = p.Min
 		}
-		o.Methods, err = e.methods(tx, &draft)
+		if o.Methods, err = e.methods(tx, &draft); err != nil || p.Amount != 0 || amount != 0 {
+			return err
+		}
 		for i := range o.Methods {
-			if mt := &o.Methods[i]; p.Amount == 0 && amount == 0 && (mt.Why == "low" && mt.Limit <= p.Max || mt.Why == "unit") {
-				mt.Available, mt.Why = true, ""
+			if err := e.anyAmount(tx, p, &draft, &o.Methods[i]); err != nil {
+				return err
 			}
 		}
-		return err
+		return nil
 	})
 	return o, notFound(err)
+}
+
+// anyAmount judges a method anew that does not take the least amount of a page where nothing was typed yet, by
+// the least that it takes of those that can be typed.
+func (e *Engine) anyAmount(tx *db.Tx, p *checkout.PayPage, draft *checkout.Invoice, m *Method) error {
+	draft.Amount = (max(p.Min, m.Limit) + 9) / 10 * 10 // whole toman
+	if (m.Why != "low" && m.Why != "unit") || draft.Amount > p.Max {
+		return nil
+	}
+	acc, err := e.accountOf(tx, draft, m.Gateway)
+	if err == nil {
+		*m = e.method(draft, m.Gateway, acc)
+	}
+	return err
 }
 
 var (

@@ -34,6 +34,8 @@ func TestPayPage_WaysThatAreOpen(t *testing.T) {
 			{least: 100_005, most: 5_000_000, typed: 100_010, wantIns: "low"},
 			{least: 100_005, most: 5_000_000, typed: 1_000_005, wantCard: "unit"},
 			{amount: 1_500_005, wantCard: "unit"},
+			{least: 100_001, most: 100_009, card: map[string]string{"enabled": "true", "amount_unit": "toman"}, wantCard: "unit", wantIns: "low"},
+			{least: 100_001, most: 999_999, card: map[string]string{"enabled": "true", "amount_unit": "toman"}, wantIns: "low"},
 		} {
 			slug := fmt.Sprint("page-", i)
 			w.set("gardeshpay", c.card)
@@ -47,6 +49,18 @@ func TestPayPage_WaysThatAreOpen(t *testing.T) {
 					t.Errorf("%+v: %+v", c, m)
 				}
 			}
+		}
+	})
+}
+
+// A gateway that rests is shown as resting, also where it does not take the least amount of the page.
+func TestPayPage_WhereAGatewayRests(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.fell(w.invoice(1_500_000), "ghesta", w.ins)
+		w.page(func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 100_000, 5_000_000 })
+		o, err := w.PayPage(t.Context(), "pottery", "seat", 0)
+		if err != nil || !o.Methods[0].Available || o.Methods[1].Available || o.Methods[1].Why != "trouble" || o.Methods[1].Since.IsZero() {
+			t.Errorf("%+v, %v", o.Methods, err)
 		}
 	})
 }
