@@ -239,13 +239,15 @@ func checkRules(r *checkout.Rules) error {
 // RunRules is the handler of JobRules. Run twice it does the same twice, and nothing is sent by it.
 func (e *Engine) RunRules(ctx context.Context, job checkout.Job) error {
 	for after := ""; ; {
+		var last string // a try that is undone must not be gone on from
 		err := e.DB.Update(ctx, func(tx *db.Tx) (err error) {
-			after, err = tx.LookAtReminders(job.Key, after, sweepBatch)
+			last, err = tx.LookAtReminders(job.Key, after, sweepBatch)
 			return err
 		})
-		if err != nil || after == "" {
+		if err != nil || last == "" {
 			return err
 		}
+		after = last
 	}
 }
 

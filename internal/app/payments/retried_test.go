@@ -138,3 +138,21 @@ func TestRetried_Answer(t *testing.T) {
 		}
 	})
 }
+
+// TestRetried_Rules: those whom a try looked at that was undone are looked at in the one that counts.
+func TestRetried_Rules(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000, mailedAtOnce)
+		r := w.again(func() {})
+		if err := w.SetRules(t.Context(), w.scope.MerchantID, everyTwoDays); err != nil {
+			t.Fatal(err)
+		}
+		r.armed.Store(true)
+		if err := w.RunRules(t.Context(), checkout.Job{Kind: payments.JobRules, Key: w.scope.MerchantID}); err != nil || r.armed.Load() {
+			t.Fatal(err)
+		}
+		if got := w.next(inv); !got.Equal(w.clock.now()) {
+			t.Errorf("the new rule is thought of in %s", got.Sub(w.clock.now()))
+		}
+	})
+}
