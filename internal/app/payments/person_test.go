@@ -115,6 +115,15 @@ func TestAskAgain_Nothing(t *testing.T) {
 		if got := w.attempt(used); got.Status != checkout.AttemptNeedsReview || got.Failure == nil || got.Failure.Code != checkout.CodeReferenceUsed {
 			t.Fatalf("%+v", got)
 		}
+		both := w.invoice(1_500_000) // what awaits a person is its second attempt
+		earlier, later := w.start(both, "ghesta"), w.start(both, "ghesta")
+		w.ins.say("8004", refusal("4", false, false))
+		w.mustBack(earlier, "8004")
+		w.work()
+		w.ins.say("9003", already())
+		w.mustBack(later, "9003")
+		w.work()
+		w.want(both, checkout.InvoiceReview, earlier, checkout.AttemptFailed)
 		before, asked := w.story(), w.ins.asked()
 		for name, c := range map[string]struct {
 			sc   payments.Scope
@@ -128,14 +137,31 @@ func TestAskAgain_Nothing(t *testing.T) {
 			"refused":                 {w.scope, failed.ID, "error.nothing_to_ask"},
 			"decided":                 {w.scope, decided.ID, "error.nothing_to_ask"},
 			"another's reference":     {w.scope, used.ID, "error.nothing_to_ask"},
+			"refused before another":  {w.scope, earlier.ID, "error.nothing_to_ask"},
 			"no such, another shop's": {payments.Scope{}, "att_none", "error.not_found"},
 		} {
-			if err := w.AskAgain(ctx, c.sc, c.id, asker); keyOf(err) != c.want {
+			err := w.AskAgain(ctx, c.sc, c.id, asker)
+			if keyOf(err) != c.want || c.want == "error.nothing_to_ask" && checkout.KindOf(err) != checkout.Conflict {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		if w.story() != before || w.ins.asked() != asked {
 			t.Errorf("something came of it: asked %d times", w.ins.asked()-asked)
+		}
+	})
+}
+
+// A gateway that writes its reference with zeros in front is asked about it as it came.
+func TestAskAgain_AsItCame(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv, a := w.inReviewBy("009001")
+		w.ins.say("009001", paid("5512"))
+		if err := w.AskAgain(t.Context(), w.scope, a.ID, asker); err != nil {
+			t.Fatal(err)
+		}
+		w.want(inv, checkout.InvoicePaid, a, checkout.AttemptPaid)
+		if got := w.attempt(a); got.TrackingNumber != "009001" {
+			t.Errorf("%+v", got)
 		}
 	})
 }
@@ -234,7 +260,7 @@ func TestCloseUnclaimed(t *testing.T) {
 			"not unclaimed":    {w.scope, out.ID, "n", "error.not_unclaimed", ""},
 		} {
 			err := w.CloseUnclaimed(ctx, c.sc, c.id, c.note, asker)
-			if keyOf(err) != c.want || c.fields != "" && wrongFields(err) != c.fields {
+			if keyOf(err) != c.want || c.fields != "" && wrongFields(err) != c.fields || c.want == "error.not_unclaimed" && checkout.KindOf(err) != checkout.Conflict {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -251,7 +277,7 @@ func TestCloseUnclaimed(t *testing.T) {
 		if got.Note != note || !got.ClosedAt.Equal(w.clock.now()) || got.Resolved || got.VerifiedAt != a.VerifiedAt {
 			t.Errorf("closed: %+v", got)
 		}
-		if e.Type != checkout.EventAttemptResolved || e.AttemptID != a.ID || e.Actor != "user:usr_7" || !strings.Contains(e.Data, `"outcome":"closed"`) ||
+		if e.Type != checkout.EventAttemptResolved || e.AttemptID != a.ID || e.GatewayID != "" || e.Actor != "user:usr_7" || !strings.Contains(e.Data, `"outcome":"closed"`) ||
 			!strings.Contains(e.Data, hex.EncodeToString(sum[:])) || strings.Contains(e.Data, "Sara") {
 			t.Errorf("its event: %+v", e)
 		}
@@ -299,6 +325,9 @@ func TestAddNote(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := add(w.scope, inv.ID, "She came"); err != nil {
+			t.Errorf("a second note: %v", err)
 		}
 	})
 }

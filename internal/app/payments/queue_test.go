@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -211,7 +212,7 @@ func TestQueue_TroubleIsToldToAll(t *testing.T) {
 	stands(t, &q, "a", 2)
 	close(free)
 	<-same.done
-	if !errors.Is(same.err, checkout.Unavailable) || same.home != "" {
+	if !errors.Is(same.err, checkout.Unavailable) || keyOf(same.err) != "error.unavailable" || !strings.Contains(same.err.Error(), "broke off") || same.home != "" {
 		t.Errorf("heard %q, %v", same.home, same.err)
 	}
 	stands(t, &q, "a", 0)

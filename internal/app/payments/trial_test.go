@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
@@ -143,20 +144,24 @@ func TestProbe(t *testing.T) {
 			t.Errorf("asked %+v", r)
 		}
 		// One gateway's payment proves nothing of the other's settings, and an old one no more.
-		paidBy := w.start(w.invoice(1_500_000), "ghesta")
-		w.mustBack(paidBy, "8801")
+		paidAt := w.clock.now()
+		w.mustBack(w.start(w.invoice(1_500_000), "ghesta"), "8801")
 		w.ins.say("8802", refusal("44", false, true))
 		w.mustBack(w.start(w.invoice(1_500_000), "ghesta"), "8802")
 		w.mustBack(w.canceled("ghesta", 1)[0], "8803")
+		w.card.say("8804", refusal("3", false, true)) // nor does a payment that was refused
+		w.mustBack(w.start(w.invoice(1_500_000), "gardeshpay"), "8804")
 		w.work()
 		for name, want := range map[string]bool{"ghesta": true, "gardeshpay": false} {
 			if got, err := w.Probe(ctx, w.scope, name); err != nil || got.Paid != want {
 				t.Errorf("%s: %+v, %v", name, got, err)
 			}
 		}
-		w.clock.at = w.clock.at.AddDate(0, 1, 1)
-		if got, err := w.Probe(ctx, w.scope, "ghesta"); err != nil || got.Paid {
-			t.Errorf("a month later: %+v, %v", got, err)
+		for after, want := range map[time.Duration]bool{-time.Hour: true, time.Hour: false} {
+			w.clock.at = paidAt.AddDate(0, 1, 0).Add(after)
+			if got, err := w.Probe(ctx, w.scope, "ghesta"); err != nil || got.Paid != want {
+				t.Errorf("a month and %s later: %+v, %v", after, got, err)
+			}
 		}
 		// Toman, off, an odd limit: still asked.
 		w.set("ghesta", map[string]string{"amount_unit": "toman", "enabled": "false", "min_amount": "1000005"})
