@@ -30,6 +30,7 @@ func clericals() map[string]clerical {
 	loud("ask about what awaits a person", func(w *world) func() error {
 		_, a := w.inReview()
 		w.ins.say("9001", refusal("44", false, true))
+		w.set("ghesta", map[string]string{"token": "another"}) // what is remembered is read again
 		return func() error { return w.AskAgain(w.Context(), w.scope, a.ID, asker) }
 	})
 	loud("ask about what was paid after all", func(w *world) func() error {
@@ -297,6 +298,67 @@ func clericals() map[string]clerical {
 		bring(w)
 		w.clock.add(91 * 24 * time.Hour)
 		return func() error { return w.PruneRuns(w.Context()) }
+	})
+
+	for name, read := range map[string]func(w *world, inv checkout.Invoice) error{
+		"read an invoice": func(w *world, inv checkout.Invoice) error {
+			_, err := w.Invoice(w.Context(), w.scope, inv.ID)
+			return err
+		},
+		"list invoices": func(w *world, _ checkout.Invoice) error {
+			_, _, err := w.Invoices(w.Context(), w.scope, payments.InvoiceFilter{Limit: 9})
+			return err
+		},
+		"add invoices up": func(w *world, _ checkout.Invoice) error {
+			_, err := w.InvoiceTotals(w.Context(), w.scope, payments.InvoiceFilter{})
+			return err
+		},
+		"find by a reference": func(w *world, _ checkout.Invoice) error {
+			_, err := w.Referenced(w.Context(), w.scope, "8801")
+			return err
+		},
+		"list attempts": func(w *world, _ checkout.Invoice) error {
+			_, _, err := w.Attempts(w.Context(), w.scope, payments.AttemptFilter{Limit: 9})
+			return err
+		},
+		"list an invoice's attempts": func(w *world, inv checkout.Invoice) error {
+			_, err := w.InvoiceAttempts(w.Context(), w.scope, inv.ID)
+			return err
+		},
+		"list an invoice's events": func(w *world, inv checkout.Invoice) error {
+			_, _, err := w.InvoiceEvents(w.Context(), w.scope, inv.ID, "", 9)
+			return err
+		},
+	} {
+		loud(name, func(w *world) func() error {
+			inv := w.invoice(1_500_000)
+			w.mustBack(w.start(inv, "ghesta"), "8801")
+			return func() error { return read(w, inv) }
+		})
+	}
+	loud("show an invoice whose account does not open", func(w *world) func() error {
+		inv := w.invoice(1_500_000)
+		err := w.db.Update(w.Context(), func(tx *db.Tx) error {
+			row, err := tx.GatewayAccount(w.scope.MerchantID, true, "ghesta")
+			if err != nil {
+				return err
+			}
+			row.Sealed = map[string]string{"token": "of another house"}
+			return tx.SaveGatewayAccount(row)
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		return func() error { _, err := w.Page(w.Context(), inv.Token); return err }
+	})
+	loud("show what came of a page and is paid", func(w *world) func() error {
+		w.page()
+		token, err := w.press(payments.PagePress{Nonce: nonce(1)}, "gardeshpay")
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.mustBack(w.attempts(w.behind(token))[0], "8801")
+		return func() error { _, err := w.Page(w.Context(), token); return err }
 	})
 
 	loud("show accounts", func(w *world) func() error {

@@ -48,13 +48,16 @@ func TestInvoices_EveryFilterAndPage(t *testing.T) {
 				f.Limit = 100
 			}
 			var got []string
-			for {
+			for pages := 1; ; pages++ {
 				page, next, err := w.Invoices(t.Context(), w.scope, f)
 				if err != nil || len(page) > f.Limit || next != "" && len(page) != f.Limit {
 					t.Fatalf("%+v: %d, next %q, %v", f, len(page), next, err)
 				}
 				got = append(got, ids(page, id)...)
 				if next == "" {
+					if pages > 1 && len(page) == 0 {
+						t.Errorf("%+v: a page without anything", f)
+					}
 					return got
 				}
 				f.Cursor = next
@@ -128,7 +131,7 @@ func TestAttempts_EveryStatusAndPage(t *testing.T) {
 				f := payments.AttemptFilter{Status: status, Limit: limit}
 				for more := true; more; more = f.Cursor != "" {
 					page, next, err := w.Attempts(t.Context(), w.scope, f)
-					if err != nil || len(page) > limit {
+					if err != nil || len(page) > limit || f.Cursor != "" && len(page) == 0 {
 						t.Fatalf("%+v: %d, %v", f, len(page), err)
 					}
 					got, f.Cursor = append(got, ids(page, id)...), next
@@ -157,18 +160,23 @@ func TestAttempts_EveryStatusAndPage(t *testing.T) {
 		if err != nil || next != "" || len(events) < 12 || seq(events[len(events)-1]) != "1" {
 			t.Fatalf("events %v, next %q, %v", ids(events, seq), next, err)
 		}
-		var got []string
-		for cur, more := "", true; more; more = cur != "" {
-			page, next, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, cur, 4)
-			if err != nil || len(page) > 4 {
-				t.Fatal(len(page), err)
+		for _, limit := range []int{1, 4, len(events)} {
+			var got []string
+			for cur, more := "", true; more; more = cur != "" {
+				page, next, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, cur, limit)
+				if err != nil || len(page) > limit || len(page) == 0 {
+					t.Fatal(len(page), err)
+				}
+				got, cur = append(got, ids(page, seq)...), next
 			}
-			got, cur = append(got, ids(page, seq)...), next
+			if !slices.Equal(got, ids(events, seq)) {
+				t.Errorf("events by %d: %v", limit, got)
+			}
 		}
-		if !slices.Equal(got, ids(events, seq)) {
-			t.Errorf("events by 4: %v", got)
+		if page, next, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, "1", 4); err != nil || len(page) != 0 || next != "" {
+			t.Errorf("before the first: %d, next %q, %v", len(page), next, err)
 		}
-		for _, bad := range []string{"0", "-1", "x", "1.5"} {
+		for _, bad := range []string{"0", "-1", "x", "1.5", "9223372036854775808"} {
 			if _, _, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, bad, 4); !errors.Is(err, checkout.Invalid) || fieldsOf(err)[0] != (checkout.FieldError{Field: "cursor", Code: "broken_cursor"}) {
 				t.Errorf("events before %q: %v", bad, err)
 			}
@@ -176,6 +184,104 @@ func TestAttempts_EveryStatusAndPage(t *testing.T) {
 		for _, bad := range []int{0, -1, 101} {
 			if _, _, err := w.InvoiceEvents(t.Context(), w.scope, inv.ID, "", bad); !errors.Is(err, checkout.Invalid) || fieldsOf(err)[0] != (checkout.FieldError{Field: "limit", Code: "out_of_range"}) {
 				t.Errorf("%d events: %v", bad, err)
+			}
+		}
+	})
+}
+
+// TestInvoiceTotals_OfTheWholeList: what is counted is the list on all its pages, wherever somebody stands in
+// it; a filter that is wrong is refused as there, and by nothing nothing is found.
+func TestInvoiceTotals_OfTheWholeList(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i := range 3 {
+			w.mustBack(w.start(w.invoice(1_500_000), "gardeshpay"), strconv.Itoa(8001+i))
+			w.clock.add(time.Minute)
+		}
+		w.work()
+		page, next, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Limit: 2})
+		if err != nil || len(page) != 2 || next == "" {
+			t.Fatal(len(page), next, err)
+		}
+		for _, cursor := range []string{"", next, "broken"} {
+			got, err := w.InvoiceTotals(t.Context(), w.scope, payments.InvoiceFilter{Cursor: cursor, Limit: 1})
+			if err != nil || got.Count != 3 || got.PaidTotal != 4_500_000 {
+				t.Errorf("at %q: %+v, %v", cursor, got, err)
+			}
+		}
+		if got, err := w.InvoiceTotals(t.Context(), w.scope, payments.InvoiceFilter{Status: "done"}); !errors.Is(err, checkout.Invalid) || got.Count != 0 {
+			t.Errorf("a wrong filter: %+v, %v", got, err)
+		}
+		for _, nothing := range []string{" ", "\u200f"} {
+			list, next, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Query: nothing, Limit: 2})
+			if err != nil || len(list) != 0 || next != "" {
+				t.Errorf("by %q: %d, next %q, %v", nothing, len(list), next, err)
+			}
+			if got, err := w.InvoiceTotals(t.Context(), w.scope, payments.InvoiceFilter{Query: nothing}); err != nil || got.Count != 0 {
+				t.Errorf("by %q: %+v, %v", nothing, got, err)
+			}
+		}
+	})
+}
+
+// TestRead_WhatIsNotTheirs: what is not there, or another's, is told to people the same way by each list.
+func TestRead_WhatIsNotTheirs(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		for _, sc := range []payments.Scope{w.scope, {MerchantID: w.scope.MerchantID}} {
+			id := inv.ID
+			if sc.Live {
+				id = "inv_none"
+			}
+			_, e1 := w.Invoice(t.Context(), sc, id)
+			_, e2 := w.InvoiceAttempts(t.Context(), sc, id)
+			_, _, e3 := w.InvoiceEvents(t.Context(), sc, id, "", 10)
+			for i, err := range []error{e1, e2, e3} {
+				if keyOf(err) != "error.not_found" || checkout.KindOf(err) != checkout.NotFound {
+					t.Errorf("live %t, call %d: %v", sc.Live, i+1, err)
+				}
+			}
+		}
+	})
+}
+
+// TestPage_SaysOfWhichPageItCame: who has paid, or is too late, is told of the payment page that the invoice
+// came of, so that they may buy once more; who waits for a person is not, and must not pay again. Another
+// invoice of the shop came of none.
+func TestPage_SaysOfWhichPageItCame(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.page(func(in *payments.PageWords) { in.Stock = 9 })
+		pressed := func(n int) (string, checkout.Invoice) {
+			t.Helper()
+			token, err := w.press(payments.PagePress{Nonce: nonce(n)}, "ghesta")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token, w.behind(token)
+		}
+		token, inv := pressed(1)
+		w.mustBack(w.attempts(inv)[0], "8001")
+		waits, inv := pressed(2)
+		w.ins.say("9001", already())
+		w.mustBack(w.attempts(inv)[0], "9001")
+		canceled, inv := pressed(3)
+		if _, _, err := w.CancelInvoice(t.Context(), w.scope, inv.ID, clerk, nil); err != nil {
+			t.Fatal(err)
+		}
+		own := w.invoice(1_500_000)
+		if _, _, err := w.CancelInvoice(t.Context(), w.scope, own.ID, clerk, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		for _, c := range []struct {
+			token  string
+			status checkout.InvoiceStatus
+			told   bool
+		}{
+			{token, checkout.InvoicePaid, true}, {canceled, checkout.InvoiceCanceled, true}, {waits, checkout.InvoiceReview, false}, {own.Token, checkout.InvoiceCanceled, false},
+		} {
+			p, err := w.Page(t.Context(), c.token)
+			if err != nil || p.Invoice.Status != c.status || (p.Origin != nil) != c.told || c.told && p.Origin.Slug != "seat" {
+				t.Errorf("%s: %+v, %v", c.status, p.Origin, err)
 			}
 		}
 	})
@@ -203,8 +309,19 @@ func TestPage_SaysHowOftenTheGatewayWasAsked(t *testing.T) {
 		if n := asks(); n != w.card.asked() || n < 2 {
 			t.Errorf("asked %d times, and the page says %d", w.card.asked(), n)
 		}
+		inv = w.invoice(1_500_000) // its first attempt was refused, and may be asked about again
+		w.ins.say("8001", refusal("12", true, false))
+		w.mustBack(w.start(inv, "ghesta"), "8001")
+		w.work()
+		before := w.card.asked()
+		w.card.say("9003", silence())
+		w.mustBack(w.start(inv, "gardeshpay"), "9003")
+		w.work()
+		if n, of := asks(), w.card.asked()-before; n != of || n < 2 {
+			t.Errorf("asked %d times about the second attempt, and the page says %d", of, n)
+		}
 		p, err := w.Page(t.Context(), inv.Token)
-		if err != nil || len(p.Methods) != 0 || p.Merchant.Name != "Pottery" || p.Invoice.ID != inv.ID || len(p.Attempts) != 1 {
+		if err != nil || len(p.Methods) != 0 || p.Merchant.Name != "Pottery" || p.Invoice.ID != inv.ID || len(p.Attempts) != 2 {
 			t.Errorf("page %+v, %v", p, err)
 		}
 		if _, err := w.Page(t.Context(), "nope"); !errors.Is(err, checkout.NotFound) {

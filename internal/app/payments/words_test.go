@@ -32,6 +32,8 @@ func TestAmounts(t *testing.T) {
 		itoa(most / 10): {money.Rial(most / 10), money.Rial(most / 10 * 10)},
 		itoa(most):      {money.MaxInvoice},
 		itoa(most + 1):  nil,
+
+		itoa(most/10+1) + " تومان": nil,
 	} {
 		if got := payments.Amounts(query); !slices.Equal(got, want) {
 			t.Errorf("%q is %v, want %v", query, got, want)
@@ -64,6 +66,7 @@ func TestTerms(t *testing.T) {
 		{checkout.Invoice{Reference: "MP 1"}, []string{"mp 1", "mp", "1"}},
 		{checkout.Invoice{Reference: "Sara", Customer: checkout.Customer{Name: "sara SARA", Mobile: "09121234567", Email: "Sara@example.com"}}, []string{"sara", "09121234567", "sara@example.com"}},
 		{checkout.Invoice{Reference: long}, []string{strings.Repeat("ب", 64)}},
+		{checkout.Invoice{Reference: long[:2*63] + " 1"}, []string{strings.Repeat("ب", 63), "1"}},
 	} {
 		if got := payments.Terms(&tt.inv); !slices.Equal(got, tt.want) {
 			t.Errorf("%+v is found by %q, want %q", tt.inv, got, tt.want)
@@ -96,6 +99,8 @@ func TestFoundBy(t *testing.T) {
 		{"ah", "", none}, // two letters are no beginning
 		{"09121234567", "", payments.Found{"mobile", "09121234567"}},
 		{"0912", "", payments.Found{"mobile", "09121234567"}},
+		{"091", "", payments.Found{"mobile", "09121234567"}},
+		{"09", "", none},
 		{"sara@example.com", "", payments.Found{"email", "Sara@Example.com"}},
 		{"order", "", payments.Found{"reference", "Order 77-كتاب"}},
 		{"77-کتاب", "", payments.Found{"reference", "Order 77-كتاب"}},
@@ -112,6 +117,10 @@ func TestFoundBy(t *testing.T) {
 	inv.Reference = "B7"
 	if got := payments.FoundBy(&inv, "b7", ""); got != (payments.Found{"reference", "B7"}) {
 		t.Errorf("a short reference: %+v", got)
+	}
+	inv.Reference = inv.Number
+	if got := payments.FoundBy(&inv, "1042", ""); got != none {
+		t.Errorf("by its number, which stands there: %+v", got)
 	}
 	inv.Payment = nil
 	if got := payments.FoundBy(&inv, "abc123", "abc123"); got != (payments.Found{"tracking", "abc123"}) {
@@ -169,11 +178,13 @@ func TestCursor_Edges(t *testing.T) {
 	made := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	last := time.UnixMilli(1 << 53).UTC()
 	for _, id := range []string{"a", strings.Repeat("a", 100-len("2gosa7pa2gw."))} {
-		if at, got, err := payments.ReadCursor(payments.Cursor(last, id)); err != nil || got != id || !at.Equal(last) {
-			t.Errorf("%q: %v %q %v", id, at, got, err)
+		for _, moment := range []time.Time{last, time.UnixMilli(0)} {
+			if at, got, err := payments.ReadCursor(payments.Cursor(moment, id)); err != nil || got != id || !at.Equal(moment) {
+				t.Errorf("%q: %v %q %v", id, at, got, err)
+			}
 		}
 	}
-	for _, s := range []string{made("1"), made("1."), made("-1.a"), made(".a"), payments.Cursor(last.Add(time.Millisecond), "a"), payments.Cursor(last, strings.Repeat("a", 101-len("2gosa7pa2gw.")))} {
+	for _, s := range []string{made("1"), made("1."), made("-1.a"), made(".a"), made("1.a") + "!", payments.Cursor(last.Add(time.Millisecond), "a"), payments.Cursor(last, strings.Repeat("a", 101-len("2gosa7pa2gw.")))} {
 		if at, id, err := payments.ReadCursor(s); err == nil {
 			t.Errorf("%q reads as %v %q", s, at, id)
 		}
@@ -254,6 +265,8 @@ func TestFilters_WhatIsWrong(t *testing.T) {
 		}
 		_, _, err := w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Status: "x", Gateway: "y", Limit: 10})
 		wrong("invoices", err, checkout.FieldError{Field: "status", Code: "unknown_value"}, checkout.FieldError{Field: "gateway", Code: "unknown_value"})
+		_, _, err = w.Invoices(t.Context(), w.scope, payments.InvoiceFilter{Cursor: "x", Limit: 10})
+		wrong("invoices from nowhere", err, checkout.FieldError{Field: "cursor", Code: "broken_cursor"})
 		_, _, err = w.Attempts(t.Context(), w.scope, payments.AttemptFilter{Status: "x", Limit: 10})
 		wrong("attempts", err, checkout.FieldError{Field: "status", Code: "unknown_value"})
 		_, _, err = w.Events(t.Context(), w.scope, payments.EventFilter{Cursor: "x", Limit: 10})
