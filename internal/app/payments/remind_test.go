@@ -61,6 +61,9 @@ func TestRemind_ByTheRule(t *testing.T) {
 		w.noon(1)
 		inv := w.invoice(1_500_000, mailedAtOnce) // before there is a rule: it follows it all the same
 		never := w.invoice(1_500_000, mailed)
+		if got := w.next(inv); !got.Equal(inv.ExpiresAt) {
+			t.Errorf("without a rule it is looked at at %s", got)
+		}
 		w.rules(everyTwoDays)
 		w.remind()
 		w.reminders(inv, 0)
@@ -71,8 +74,11 @@ func TestRemind_ByTheRule(t *testing.T) {
 		w.remind()
 		w.remind()
 		l := w.reminders(inv, 1)[0]
-		if l.Key != inv.ID+"/reminder/1" || l.Facts.Number != inv.Number || !l.Until.Equal(w.clock.now().Add(24*time.Hour)) {
+		if l.Key != inv.ID+"/reminder/1" || l.Facts.Number != inv.Number || !l.Facts.At.Equal(w.clock.now()) || !l.Until.Equal(w.clock.now().Add(24*time.Hour)) || !strings.HasPrefix(l.ID, checkout.PrefixLetter) {
 			t.Errorf("%+v", l)
+		}
+		if e := w.last(inv); e.Type != checkout.EventInvoiceSent || e.Data != `{"letter":"`+l.ID+`","reminder":1}` || e.AttemptID != "" || e.GatewayID != "" {
+			t.Errorf("%+v", e)
 		}
 		w.noon(2)
 		w.remind()
@@ -280,6 +286,14 @@ func TestRemind_LooksAgain(t *testing.T) {
 			}
 			w.reminders(c.inv, 0)
 		}
+		// Who changes their mind is not written to at once for it, whoever looks.
+		if err := w.StopReminders(t.Context(), "way-out", false); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.RemindOne(t.Context(), stopped.ID); err != nil {
+			t.Error(err)
+		}
+		w.reminders(stopped, 0)
 	})
 }
 
@@ -321,6 +335,11 @@ func TestRemind_AllFollow(t *testing.T) {
 				t.Fatalf("looked at in %s", got.Sub(w.clock.now()))
 			}
 		}
+		// A job that breaks off says so, and comes round again.
+		w.Engine = w.rewired(func(o *payments.Options) { o.DB = &mortal{DB: w.db, left: 2} })
+		if err := w.RunRules(t.Context(), checkout.Job{Kind: payments.JobRules, Key: w.scope.MerchantID}); !errors.Is(err, errKilled) {
+			t.Errorf("it broke off after the first of them: %v", err)
+		}
 	})
 }
 
@@ -332,6 +351,9 @@ func TestRemind_AnotherWasHere(t *testing.T) {
 		w.rules(everyTwoDays)
 		never, inv, nowhere := w.invoice(1_500_000), w.invoice(1_500_000, mailedAtOnce), w.invoice(1_500_000, mailedAtOnce)
 		before := w.story()
+		if err := w.db.Update(t.Context(), func(tx *db.Tx) error { return tx.Asked("inv_none", w.scope.MerchantID, w.clock.now()) }); err != nil {
+			t.Fatal(err)
+		}
 		for _, id := range []string{never.ID, inv.ID, "inv_none"} { // not asked for, not due, not there
 			if err := w.RemindOne(t.Context(), id); err != nil {
 				t.Errorf("%s: %v", id, err)
@@ -339,6 +361,9 @@ func TestRemind_AnotherWasHere(t *testing.T) {
 		}
 		if w.story() != before || len(w.reminders(inv, 0)) != 0 {
 			t.Error("something was written")
+		}
+		if err := w.db.View(t.Context(), func(tx *db.Tx) error { _, err := tx.Reminder("inv_none"); return err }); !errors.Is(err, checkout.NotFound) {
+			t.Errorf("what is not there is looked at again: %v", err)
 		}
 		w.noon(2)
 		err := w.db.Update(t.Context(), func(tx *db.Tx) error {
@@ -435,15 +460,18 @@ func TestRules_Bounds(t *testing.T) {
 		if rules, err := down.Rules(t.Context(), w.scope.MerchantID); !errors.Is(err, checkout.Unavailable) {
 			t.Errorf("read without a store: %+v, %v", rules, err)
 		}
-		err = w.db.View(t.Context(), func(tx *db.Tx) error {
-			at, err := tx.NextJobAt([]string{payments.JobRules})
-			if at.IsZero() {
-				t.Error("nobody looks at the invoices that are out")
+		err = w.db.Update(t.Context(), func(tx *db.Tx) error {
+			jobs, err := tx.ClaimJobs([]string{payments.JobRules}, 9, tx.Now().Add(time.Minute))
+			if len(jobs) != 1 || jobs[0].Key != w.scope.MerchantID {
+				t.Errorf("who looks at the invoices that are out: %+v", jobs)
 			}
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := w.SetRules(by, "mer_none", func(*checkout.Rules) {}); !errors.Is(err, checkout.NotFound) {
+			t.Errorf("a shop that is not there: %v", err)
 		}
 	})
 }
