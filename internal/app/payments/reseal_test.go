@@ -1,8 +1,11 @@
 package payments_test
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"dargah/internal/app/checkout"
@@ -98,6 +101,97 @@ func TestReseal(t *testing.T) {
 		for _, row := range rows() {
 			if row.MerchantID == shops[1].MerchantID && row.Sealed["token"] != lost {
 				t.Errorf("and it is gone: %+v", row)
+			}
+		}
+	})
+}
+
+// rotation is a shop one of whose many secrets an older key sealed, and the keys that are in force now; age
+// makes it so once more. All other secrets of the house are current.
+func (w *world) rotation() (shop payments.Scope, box *seal.Box, age func()) {
+	w.Helper()
+	older, newer := seal.NewKey(), seal.NewKey()
+	old, e1 := seal.New(older)
+	box, e2 := seal.New(newer, older)
+	if err := errors.Join(e1, e2); err != nil {
+		w.Fatal(err)
+	}
+	shop = w.shop(3, true)
+	w.setOf(shop, "ghesta", map[string]string{"token": "t"})
+	put := func(sc payments.Scope, change func(row *checkout.GatewayAccount)) {
+		err := w.db.Update(w.Context(), func(tx *db.Tx) error {
+			row, err := tx.GatewayAccount(sc.MerchantID, true, "ghesta")
+			if err != nil {
+				return err
+			}
+			change(row)
+			return tx.SaveGatewayAccount(row)
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+	}
+	by := func(b *seal.Box, row *checkout.GatewayAccount, key string) {
+		row.Sealed[key] = b.Seal([]byte("t"), "gateway_accounts/"+row.ID+"/"+key)
+	}
+	put(w.scope, func(row *checkout.GatewayAccount) { by(box, row, "token") })
+	put(shop, func(row *checkout.GatewayAccount) {
+		for i := range 30 {
+			by(box, row, fmt.Sprint("key", i))
+		}
+	})
+	age = func() { put(shop, func(row *checkout.GatewayAccount) { by(old, row, "token") }) }
+	age()
+	return shop, box, age
+}
+
+func (w *world) liveRow(sc payments.Scope, gateway string) (row *checkout.GatewayAccount) {
+	w.Helper()
+	err := w.db.View(w.Context(), func(tx *db.Tx) (err error) {
+		row, err = tx.GatewayAccount(sc.MerchantID, true, gateway)
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return row
+}
+
+// One old secret among many has its account sealed again, in whatever order they are looked at.
+func TestReseal_OneOfMany(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		shop, box, _ := w.rotation()
+		if n, err := w.rewired(func(o *payments.Options) { o.Box = box }).Reseal(t.Context()); err != nil || n != 1 {
+			t.Errorf("%d accounts, %v", n, err)
+		}
+		if row := w.liveRow(shop, "ghesta"); len(row.Sealed) != 31 || !box.Current(row.Sealed["token"]) {
+			t.Errorf("%d secrets, current: %t", len(row.Sealed), box.Current(row.Sealed["token"]))
+		}
+	})
+}
+
+// Who saves settings while secrets are sealed again finds them as saved.
+func TestReseal_WhileSomebodySaves(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		shop, box, age := w.rotation()
+		e := w.rewired(func(o *payments.Options) { o.Box = box })
+		for i := range 10 {
+			age()
+			low := fmt.Sprint(1000 + i)
+			var both sync.WaitGroup
+			both.Go(func() {
+				if _, err := e.Reseal(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Go(func() {
+				if err := e.SetAccount(t.Context(), shop, "ghesta", map[string]string{"min_amount": low}, clerk); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
+			if row := w.liveRow(shop, "ghesta"); row.Settings["min_amount"] != low || !box.Current(row.Sealed["token"]) {
+				t.Fatalf("saved %s, kept %v, current: %t", low, row.Settings, box.Current(row.Sealed["token"]))
 			}
 		}
 	})

@@ -3,6 +3,7 @@ package payments_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,6 +154,60 @@ func TestRetried_Rules(t *testing.T) {
 		}
 		if got := w.next(inv); !got.Equal(w.clock.now()) {
 			t.Errorf("the new rule is thought of in %s", got.Sub(w.clock.now()))
+		}
+	})
+}
+
+// TestRetried_Reseal: what another process has sealed again meanwhile is not counted as ours.
+func TestRetried_Reseal(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		_, box, _ := w.rotation()
+		other := w.rewired(func(o *payments.Options) { o.Box = box })
+		r := &retried{DB: w.db, between: func() {
+			if n, err := other.Reseal(t.Context()); err != nil || n != 1 {
+				t.Errorf("the other one: %d accounts, %v", n, err)
+			}
+		}}
+		r.armed.Store(true)
+		if n, err := w.rewired(func(o *payments.Options) { o.DB, o.Box = r, box }).Reseal(t.Context()); err != nil || n != 0 || r.armed.Load() {
+			t.Errorf("%d accounts, %v", n, err)
+		}
+	})
+}
+
+// twice is a store that reads everything twice: a snapshot that PostgreSQL takes back is read anew.
+type twice struct{ *db.DB }
+
+func (s twice) View(ctx context.Context, fn func(*db.Tx) error) error {
+	if err := s.DB.View(ctx, fn); err != nil {
+		return err
+	}
+	return s.DB.View(ctx, fn)
+}
+
+// TestRetried_Reads: nothing is shown twice for it.
+func TestRetried_Reads(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		page := w.page()
+		token, err := w.press(payments.PagePress{Nonce: nonce(1)}, "ghesta")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mustBack(w.attempts(w.behind(token))[0], "8001")
+		for name, read := range map[string]func(e *payments.Engine) (any, error){
+			"accounts": func(e *payments.Engine) (any, error) { return e.Accounts(t.Context(), w.scope) },
+			"servers":  func(e *payments.Engine) (any, error) { return e.LiveServers(t.Context()) },
+			"report":   func(e *payments.Engine) (any, error) { return e.PayPageReport(t.Context(), w.scope, page.ID, "", 9) },
+			"receipt":  func(e *payments.Engine) (any, error) { return e.Page(t.Context(), token) },
+			"totals": func(e *payments.Engine) (any, error) {
+				return e.InvoiceTotals(t.Context(), w.scope, payments.InvoiceFilter{})
+			},
+		} {
+			want, e1 := read(w.Engine)
+			got, e2 := read(w.rewired(func(o *payments.Options) { o.DB = twice{w.db} }))
+			if err := errors.Join(e1, e2); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %+v, want %+v, %v", name, got, want, err)
+			}
 		}
 	})
 }

@@ -1,12 +1,15 @@
 package payments_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
+	"dargah/internal/db"
 	"dargah/internal/gateways"
 )
 
@@ -47,6 +50,38 @@ func TestAccounts_AsShown(t *testing.T) {
 		w.Engine = w.rewired(func(o *payments.Options) { o.Live = map[string]gateways.Gateway{"ghesta": w.ins} })
 		if list, err = w.Accounts(t.Context(), w.scope); err != nil || len(list) != 1 || list[0].Gateway != "ghesta" {
 			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
+// What the live accounts call is known by server, each once: their own addresses, else those of the gateway.
+// Accounts of the test mode call nobody, and neither does one of a gateway that this house has not.
+func TestLiveServers(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		own, trial := w.shop(1, true), w.shop(2, false)
+		err := w.db.Update(t.Context(), func(tx *db.Tx) error {
+			return errors.Join(tx.SaveGatewayAccount(&checkout.GatewayAccount{
+				ID: "0", MerchantID: trial.MerchantID, Gateway: "ghesta", Settings: map[string]string{"verify_url": "https://trial.example/verify"}, UpdatedAt: w.clock.now(),
+			}), tx.SaveGatewayAccount(&checkout.GatewayAccount{
+				ID: "1", MerchantID: own.MerchantID, Live: true, Gateway: "ghesta", UpdatedAt: w.clock.now(),
+				Settings: map[string]string{"pay_url": "http://127.0.0.1:8080/pay", "verify_url": "http://[", "installment_url": "https://paid.example/{code}"},
+			}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		card := []string{"https://ipg.gardeshpay.com", "https://ipg.gardeshpay.ir"}
+		for name, c := range map[string]struct {
+			live map[string]gateways.Gateway
+			want []string
+		}{
+			"both":     {map[string]gateways.Gateway{"gardeshpay": w.card, "ghesta": w.ins}, append([]string{"http://127.0.0.1:8080", "https://api.payping.ir"}, card...)},
+			"one only": {map[string]gateways.Gateway{"gardeshpay": w.card}, card},
+		} {
+			got, err := w.rewired(func(o *payments.Options) { o.Live, o.Test = c.live, nil }).LiveServers(t.Context())
+			if slices.Sort(got); err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, %v", name, got, err)
+			}
 		}
 	})
 }
