@@ -177,11 +177,14 @@ func clericals() map[string]clerical {
 		_, err := w.PayPage(w.Context(), "pottery", p.Slug, 0)
 		return err
 	})
-	onPage("show a page of a shop that nobody remembers", func(w *world, p *checkout.PayPage) error {
-		w.forgetful()
-		_, err := w.PayPage(w.Context(), "pottery", p.Slug, 0)
-		return err
-	})
+	for name, change := range map[string]func(*payments.PageWords){
+		"": func(*payments.PageWords) {}, ", any amount": func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 1000, 5_000_000 },
+	} {
+		loud("show a page of a shop that nobody remembers"+name, func(w *world) func() error {
+			p := w.page(change)
+			return func() error { w.forgetful(); _, err := w.PayPage(w.Context(), "pottery", p.Slug, 0); return err }
+		})
+	}
 	loud("press on a page", func(w *world) func() error {
 		w.page(func(in *payments.PageWords) { in.Stock = 1000 })
 		n := 0

@@ -79,11 +79,10 @@ func (e *Engine) PayPage(ctx context.Context, merchant, page string, amount mone
 	return o, notFound(err)
 }
 
-// anyAmount judges a method anew that does not take the least amount of a page where nothing was typed yet, by
-// the least that it takes of those that can be typed.
+// anyAmount judges a method of a page where nothing was typed yet by the least that it takes of what can be.
 func (e *Engine) anyAmount(tx *db.Tx, p *checkout.PayPage, draft *checkout.Invoice, m *Method) error {
 	draft.Amount = (max(p.Min, m.Limit) + 9) / 10 * 10 // whole toman
-	if (m.Why != "low" && m.Why != "unit") || draft.Amount > p.Max {
+	if draft.Amount > p.Max {
 		return nil
 	}
 	acc, err := e.accountOf(tx, draft, m.Gateway)
