@@ -57,6 +57,7 @@ func clericals() map[string]clerical {
 	loud("statement", func(w *world) func() error {
 		inv := w.invoice(1_500_000)
 		return func() error {
+			w.forgetful()
 			_, err := w.Statement(w.Context(), payments.StatementInput{Token: inv.Token, LastFour: "4567"})
 			return err
 		}

@@ -1,11 +1,13 @@
 package payments_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/payments"
+	"dargah/internal/db"
 )
 
 // Everything that is given must be true, and a number alone tells nothing. Asking changes nothing.
@@ -35,6 +37,7 @@ func TestStatement_WhoIsTold(t *testing.T) {
 			"number":                   {payments.StatementInput{Number: "8841027365"}, ""},
 			"number with zeros":        {payments.StatementInput{Number: "77123"}, ""},
 			"link, number with zeros":  {payments.StatementInput{Token: other.Token, Number: "000077123"}, other.ID},
+			"link, the bank's number":  {payments.StatementInput{Token: other.Token, Number: "R0077123"}, other.ID},
 			"nothing":                  {payments.StatementInput{}, ""},
 			"link alone":               {payments.StatementInput{Token: inv.Token}, ""},
 			"digits alone":             {payments.StatementInput{LastFour: "4567"}, ""},
@@ -54,7 +57,7 @@ func TestStatement_WhoIsTold(t *testing.T) {
 		} {
 			got, err := w.Statement(t.Context(), tt.in)
 			if tt.want == "" {
-				if !errors.Is(err, checkout.NotFound) || got != nil {
+				if !errors.Is(err, checkout.NotFound) || keyOf(err) != "error.not_found" || got != nil {
 					t.Errorf("%s: %+v, %v", name, got, err)
 				}
 				continue
@@ -69,6 +72,42 @@ func TestStatement_WhoIsTold(t *testing.T) {
 		got, err := w.Statement(t.Context(), payments.StatementInput{Token: bare.Token, LastFour: "1122"})
 		if err != nil || got.Invoice.ID != bare.ID {
 			t.Errorf("by the payer's own mobile: %+v, %v", got, err)
+		}
+	})
+}
+
+// rerun is a store whose reading is undone for another's sake and run again: what PostgreSQL does on its own
+// whenever it likes. What happens between the two tries decides.
+type rerun struct {
+	*db.DB
+	between func()
+}
+
+// View reads twice.
+func (r rerun) View(ctx context.Context, fn func(*db.Tx) error) error {
+	if err := r.DB.View(ctx, fn); err != nil {
+		return err
+	}
+	r.between()
+	return r.DB.View(ctx, fn)
+}
+
+// What was found in a try that was undone is told to nobody.
+func TestStatement_ReadAgain(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000)
+		other := w.engine()
+		w.Engine = w.rewired(func(o *payments.Options) {
+			o.DB = rerun{w.db, func() {
+				change := payments.InvoiceChange{Customer: &checkout.Customer{Name: "Sara", Mobile: "09120000000"}}
+				if _, err := other.UpdateInvoice(t.Context(), w.scope, inv.ID, change, clerk); err != nil {
+					t.Error(err)
+				}
+			}}
+		})
+		got, err := w.Statement(t.Context(), payments.StatementInput{Token: inv.Token, LastFour: "4567"})
+		if !errors.Is(err, checkout.NotFound) || got != nil {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }
