@@ -298,8 +298,10 @@ func TestDays_InOrder(t *testing.T) {
 			{Gateway: "ghesta", Status: checkout.AttemptFailed, Count: 1},
 			{Gateway: "ghesta", Status: checkout.AttemptPaid, Count: 3},
 		}
-		if got := days.Ends(from, w.clock.now()); !slices.Equal(got, want) {
-			t.Errorf("ends %+v", got)
+		for range 20 { // as a map never twice gives them
+			if got := days.Ends(from, w.clock.now()); !slices.Equal(got, want) {
+				t.Errorf("ends %+v", got)
+			}
 		}
 		if err := w.sumsLaw(w.scope, from, w.clock.now()); err != nil {
 			t.Error(err)
@@ -321,8 +323,10 @@ func TestDays_InOrder(t *testing.T) {
 		if days, err = w.Days(t.Context(), w.scope, from); err != nil {
 			t.Fatal(err)
 		}
-		if took, any := days.Took(from, from); !any || took < 4700*time.Millisecond || took > 5300*time.Millisecond {
-			t.Errorf("half took %s (%t)", took, any)
+		for range 20 {
+			if took, any := days.Took(from, from); !any || took < 4700*time.Millisecond || took > 5300*time.Millisecond {
+				t.Errorf("half took %s (%t)", took, any)
+			}
 		}
 	})
 }
