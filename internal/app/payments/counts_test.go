@@ -1,8 +1,11 @@
 package payments_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +38,7 @@ func TestCountExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := e.CountExactly(w.scope, paid); !errors.Is(err, checkout.Conflict) {
+		if err := e.CountExactly(w.scope, paid); !errors.Is(err, checkout.Conflict) || keyOf(err) != "error.counting" {
 			t.Errorf("two lists at once: %v", err)
 		}
 		if c, _ := e.Counted(w.scope, all); !c.Running || len(held) != 1 {
@@ -107,7 +110,7 @@ func TestCountExactly_ManyLists(t *testing.T) {
 		since := func(n int) payments.InvoiceFilter {
 			return payments.InvoiceFilter{From: w.clock.now().Add(-time.Duration(n) * time.Minute)}
 		}
-		count(e, payments.InvoiceFilter{Query: "sara", Reference: "A-1", Cursor: "nowhere", Limit: 100_000})
+		count(e, payments.InvoiceFilter{Query: "nobody", Reference: "A-1", Cursor: "nowhere", Limit: 100_000})
 		if c, asked := e.Counted(w.scope, payments.InvoiceFilter{}); !asked || c.Running || c.Totals.Count != 6 {
 			t.Errorf("%t, %+v", asked, c)
 		}
@@ -127,6 +130,12 @@ func TestCountExactly_ManyLists(t *testing.T) {
 		if _, asked := e.Counted(w.scope, payments.InvoiceFilter{}); asked {
 			t.Error("the oldest one is not forgotten")
 		}
+		count(e, since(payments.MostCounts+1))
+		for n, want := range map[int]bool{1: false, 2: true} { // one goes for one that comes
+			if _, asked := e.Counted(w.scope, since(n)); asked != want {
+				t.Errorf("%d is known after one more: %t", n, asked)
+			}
+		}
 		o.DB = panicky{w.db}
 		e = payments.New(o)
 		count(e, payments.InvoiceFilter{})
@@ -134,5 +143,115 @@ func TestCountExactly_ManyLists(t *testing.T) {
 			t.Errorf("broken: %t, %+v", asked, c)
 		}
 		count(e, payments.InvoiceFilter{Status: "paid"}) // the next one is not kept waiting by it
+	})
+}
+
+// A process that takes no more work says so, and remembers nothing that nobody counts. One that has counted
+// nothing can stop too.
+func TestCountExactly_NobodyCounts(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		all := payments.InvoiceFilter{}
+		var work func(context.Context)
+		takes := false
+		e := w.rewired(func(o *payments.Options) {
+			o.Spawn = func(fn func(context.Context)) bool { work = fn; return takes }
+		})
+		if err := e.CountExactly(w.scope, all); !errors.Is(err, checkout.Conflict) || keyOf(err) != "error.counting" {
+			t.Errorf("refused: %v", err)
+		}
+		if c, asked := e.Counted(w.scope, all); asked {
+			t.Errorf("it remembers %+v", c)
+		}
+		takes = true
+		if err := e.CountExactly(w.scope, all); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+		work(t.Context())
+		if c, asked := e.Counted(w.scope, all); !asked || c.Running || c.Failed {
+			t.Errorf("afterwards: %t, %+v", asked, c)
+		}
+		w.engine().StopCounts()
+	})
+}
+
+// reader is a store whose reading goes another way.
+type reader struct {
+	*db.DB
+	view func(ctx context.Context, fn func(*db.Tx) error) error
+}
+
+// View reads that way.
+func (r reader) View(ctx context.Context, fn func(*db.Tx) error) error { return r.view(ctx, fn) }
+
+// A count that does not come to its end has failed, whatever it had found, and the log says why.
+func TestCountExactly_Fails(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.invoice(1_500_000)
+		for name, c := range map[string]struct {
+			view func(e *payments.Engine) func(ctx context.Context, fn func(*db.Tx) error) error
+			says string
+		}{
+			"the store": {func(*payments.Engine) func(context.Context, func(*db.Tx) error) error {
+				return func(context.Context, func(*db.Tx) error) error { return errDisk }
+			}, "the disk failed"},
+			"the store, at the end": {func(*payments.Engine) func(context.Context, func(*db.Tx) error) error {
+				return func(ctx context.Context, fn func(*db.Tx) error) error {
+					return errors.Join(w.db.View(ctx, fn), errDisk)
+				}
+			}, "the disk failed"},
+			"a stop in its middle": {func(e *payments.Engine) func(context.Context, func(*db.Tx) error) error {
+				return func(ctx context.Context, fn func(*db.Tx) error) error {
+					e.StopCounts()
+					return w.db.View(context.WithoutCancel(ctx), fn)
+				}
+			}, "context canceled"},
+		} {
+			var log bytes.Buffer
+			r := &reader{DB: w.db}
+			var work func(context.Context)
+			e := w.rewired(func(o *payments.Options) {
+				o.DB, o.Log = r, slog.New(slog.NewTextHandler(&log, nil))
+				o.Spawn = func(fn func(context.Context)) bool { work = fn; return true }
+			})
+			r.view = c.view(e)
+			if err := e.CountExactly(w.scope, payments.InvoiceFilter{}); err != nil {
+				t.Fatal(err)
+			}
+			work(t.Context())
+			if got, asked := e.Counted(w.scope, payments.InvoiceFilter{}); !asked || got != (payments.Counted{Failed: true}) {
+				t.Errorf("%s: %t, %+v", name, asked, got)
+			}
+			if !strings.Contains(log.String(), "a list was not counted to its end") || !strings.Contains(log.String(), c.says) {
+				t.Errorf("%s: the log says %q", name, log.String())
+			}
+		}
+	})
+}
+
+// A count ends with the work of the process that began it: nobody waits for figures.
+func TestCountExactly_EndsWithTheProcess(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := &reader{DB: w.db}
+		r.view = func(ctx context.Context, _ func(*db.Tx) error) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(30 * time.Second):
+				t.Error("it goes on")
+			}
+			return ctx.Err()
+		}
+		var work func(context.Context)
+		e := w.rewired(func(o *payments.Options) {
+			o.DB, o.Spawn = r, func(fn func(context.Context)) bool { work = fn; return true }
+		})
+		if err := e.CountExactly(w.scope, payments.InvoiceFilter{}); err != nil {
+			t.Fatal(err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		work(gone)
+		if c, _ := e.Counted(w.scope, payments.InvoiceFilter{}); !c.Failed {
+			t.Errorf("%+v", c)
+		}
 	})
 }
