@@ -420,7 +420,7 @@ func TestAccount_SecretOfAnotherKey(t *testing.T) {
 		if err != nil || len(p.Methods) != 2 || !p.Methods[0].Available || p.Methods[1] != (payments.Method{Gateway: "ghesta", Why: "off"}) {
 			t.Errorf("methods %+v, %v", p.Methods, err)
 		}
-		if err := w.choose(other, "ghesta"); !slices.Equal(fieldsOf(err), []checkout.FieldError{{Field: "gateway", Code: "gateway_off"}}) || !strings.Contains(err.Error(), "cannot be opened") {
+		if err := w.choose(other, "ghesta"); !slices.Equal(fieldsOf(err), []checkout.FieldError{{Field: "gateway", Code: "gateway_off"}}) || !strings.Contains(err.Error(), "cannot be opened") || !strings.Contains(err.Error(), "open token of "+sealed.ID) {
 			t.Errorf("chosen: %v", err)
 		}
 		if err := w.choose(other, "gardeshpay"); err != nil {

@@ -74,6 +74,7 @@ var badInvoices = []struct {
 	{"gateway in capitals", payments.InvoiceChange{Gateways: &[]string{"Ghesta"}}, "gateways=unknown_gateway"},
 	{"gateway twice", payments.InvoiceChange{Gateways: &[]string{"ghesta", "ghesta"}}, "gateways=unknown_gateway"},
 	{"expires now", payments.InvoiceChange{ExpiresAt: pointer(time.Date(2026, 10, 1, 14, 30, 0, 0, time.UTC))}, "expires_at=in_past"},
+	{"expires a moment after a year and a day", payments.InvoiceChange{ExpiresAt: pointer(time.Date(2026, 10, 1, 14, 30, 0, int(time.Millisecond), time.UTC).Add(366 * 24 * time.Hour))}, "expires_at=too_far"},
 	{"expires in two years", payments.InvoiceChange{ExpiresAt: pointer(time.Date(2028, 10, 1, 0, 0, 0, 0, time.UTC))}, "expires_at=too_far"},
 	{"return to javascript", payments.InvoiceChange{ReturnURL: pointer("javascript:alert(1)")}, "return_url=not_url"},
 	{"return to http", payments.InvoiceChange{ReturnURL: pointer("http://shop.example/")}, "return_url=not_url"},
@@ -87,6 +88,8 @@ var badInvoices = []struct {
 	{"metadata, too many", payments.InvoiceChange{Metadata: pointer(manyKeys(21))}, "metadata=too_many"},
 	{"metadata, long key", payments.InvoiceChange{Metadata: &map[string]string{strings.Repeat("k", 41): "v"}}, "metadata=too_long"},
 	{"metadata, empty key", payments.InvoiceChange{Metadata: &map[string]string{"": "v"}}, "metadata=too_long"},
+	{"metadata, hidden letter in a key", payments.InvoiceChange{Metadata: &map[string]string{"or\u200bder": "v"}}, "metadata=too_long"},
+	{"metadata, space before a key", payments.InvoiceChange{Metadata: &map[string]string{" order": "v"}}, "metadata=too_long"},
 	{"metadata, long value", payments.InvoiceChange{Metadata: &map[string]string{"k": strings.Repeat("v", 501)}}, "metadata=too_long"},
 	{"all at once", payments.InvoiceChange{Amount: pointer(money.Rial(0)), Description: pointer(strings.Repeat("x", 501)), Locale: pointer("")}, "amount=out_of_range description=too_long locale=unknown_locale"},
 }
@@ -129,6 +132,10 @@ func TestCreate_WrongFields(t *testing.T) {
 				t.Errorf("%s: %v, want %s", c.name, err, c.want)
 			}
 		}
+		toBeSent := payments.NewInvoice{Amount: 1_500_000, SendEmail: true}
+		if _, _, err := w.CreateInvoice(t.Context(), w.scope, toBeSent, checkout.Actor{}, nil); wrong(err) != "customer.email=required" {
+			t.Errorf("to be sent to nobody: %v", err)
+		}
 		// Nothing was stored, no number was used up, and no key was kept: the call can be mended.
 		if inv := w.invoice(1_500_000); inv.Number != "1001" {
 			t.Errorf("the first invoice has number %s", inv.Number)
@@ -159,6 +166,10 @@ func TestCreate_CleansAndFillsIn(t *testing.T) {
 				t.Errorf("%s is %q, want %q", name, pair[0], pair[1])
 			}
 		}
+		blank := w.invoice(1_500_000, func(in *payments.NewInvoice) { in.Customer = checkout.Customer{Name: " ", Mobile: " \t ", Email: "  "} })
+		if blank.Customer != (checkout.Customer{}) {
+			t.Errorf("a form left blank names %+v", blank.Customer)
+		}
 		if in.Items[0].Title != "\tگلدان " {
 			t.Error("the caller's own items were changed")
 		}
@@ -166,6 +177,19 @@ func TestCreate_CleansAndFillsIn(t *testing.T) {
 		got.MerchantRevision, inv.MerchantRevision = 0, 0 // a matter of reading
 		if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", inv) {
 			t.Errorf("stored %+v\nanswered %+v: %v", got, inv, err)
+		}
+	})
+}
+
+// TestCreate_FirstEvent: a chain begins with what is asked for and under which number; it names no attempt, no
+// gateway's id, and no link where none asked.
+func TestCreate_FirstEvent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i, want := range []string{`{"amount":1500000,"number":"1001"}`, `{"amount":1500001,"number":"1002"}`} {
+			all := w.events(w.invoice(1_500_000 + int64(i)))
+			if len(all) != 1 || all[0].Type != "invoice.created" || all[0].Data != want || all[0].AttemptID != "" || all[0].GatewayID != "" || all[0].Actor != "key:key_test" {
+				t.Errorf("%+v, want %s", all, want)
+			}
 		}
 	})
 }

@@ -113,6 +113,27 @@ func TestTryAccount(t *testing.T) {
 	})
 }
 
+// A trial is good where everything was reached, the vendor was asked and said yes; nothing less.
+func TestTrial_OK(t *testing.T) {
+	way, wall := gateways.Reached{Host: "a.example", Secure: true}, gateways.Reached{Host: "b.example", Stage: "connect"}
+	for name, tt := range map[string]struct {
+		trial payments.Trial
+		want  bool
+	}{
+		"all of it":       {payments.Trial{Reached: []gateways.Reached{way, way}, Asked: true}, true},
+		"without a way":   {payments.Trial{Asked: true}, true},
+		"not asked":       {payments.Trial{Reached: []gateways.Reached{way}}, false},
+		"refused":         {payments.Trial{Reached: []gateways.Reached{way}, Asked: true, Code: "17"}, false},
+		"one not reached": {payments.Trial{Reached: []gateways.Reached{way, wall}, Asked: true}, false},
+		"the first not":   {payments.Trial{Reached: []gateways.Reached{wall, way}, Asked: true}, false},
+		"nothing":         {payments.Trial{}, false},
+	} {
+		if got := tt.trial.OK(); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // A way may be walked only where there is one: a gateway that cannot be reached so is asked at once.
 func TestTryAccount_WithoutAWay(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
