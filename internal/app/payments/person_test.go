@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -235,6 +238,36 @@ func TestAskAgain_TwoProcesses(t *testing.T) {
 }
 
 // Closing an unclaimed attempt takes it out of attention, and moves neither money nor state.
+// However many close it at once, one did, with his note, and the others hear that it is done.
+func TestCloseUnclaimed_ManyAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for i, a := range w.canceled("gardeshpay", 5) {
+			w.mustBack(a, fmt.Sprint("880", i))
+			var all sync.WaitGroup
+			var closed, told atomic.Int64
+			ready := make(chan struct{})
+			for j := range 6 {
+				all.Go(func() {
+					<-ready
+					switch err := w.CloseUnclaimed(t.Context(), w.scope, a.ID, fmt.Sprint("n", j), clerk); {
+					case err == nil:
+						closed.Add(1)
+					case keyOf(err) == "error.not_unclaimed":
+						told.Add(1)
+					default:
+						t.Error(err)
+					}
+				})
+			}
+			close(ready)
+			all.Wait()
+			if n := count(w.types(checkout.Invoice{ID: a.InvoiceID}), checkout.EventAttemptResolved); closed.Load() != 1 || told.Load() != 5 || n != i+1 {
+				t.Errorf("attempt %d was closed %d times, and %d events say so of %d attempts", i, closed.Load(), n, i+1)
+			}
+		}
+	})
+}
+
 func TestCloseUnclaimed(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx, inv := t.Context(), w.invoice(1_500_000)
