@@ -26,6 +26,7 @@ func clericals() map[string]clerical {
 	m := map[string]clerical{}
 	loud := func(name string, prepare func(w *world) func() error) { m[name] = clerical{prepare: prepare} }
 	quiet := func(name string, prepare func(w *world) func() error) { m[name] = clerical{prepare, true} }
+	maps.Copy(m, changes())
 
 	loud("ask about what awaits a person", func(w *world) func() error {
 		_, a := w.inReview()
