@@ -45,6 +45,19 @@ func TestFacts_AsTheStandardWritesThem(t *testing.T) {
 	}
 }
 
+// A gateway's answer stands in an event as what it is when it is an object, and as a text in every other
+// case: no answer makes an event that cannot be read, or a number of what was a word.
+func TestBody_ObjectsOnly(t *testing.T) {
+	for redacted, want := range map[string]string{
+		`{"code":15}`: `{"code":15}`, `{}`: `{}`, `{broken`: `"{broken"`, ` {"code":15}`: `" {\"code\":15}"`,
+		`15`: `"15"`, `null`: `"null"`, `true`: `"true"`, `[1]`: `"[1]"`, `"15"`: `"\"15\""`, "": `""`, "time-out": `"time-out"`,
+	} {
+		if got, err := (facts{"body": body(redacted)}).text(); err != nil || got != `{"body":`+want+`}` {
+			t.Errorf("%s: %s, %v", redacted, got, err)
+		}
+	}
+}
+
 func BenchmarkFacts(b *testing.B) {
 	f := facts{"gateway": "gardeshpay", "amount": int64(1500000), "ref_number": "R12345", "tracking_number": "T12345", "card_mask": "603799******1234"}
 	b.ReportAllocs()
