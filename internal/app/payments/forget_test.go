@@ -129,14 +129,14 @@ func TestForget_Reference(t *testing.T) {
 	sara := checkout.Customer{Name: "Sara Ahmadi", Mobile: "09121234567", Email: "sara@example.com"}
 	for reference, want := range map[string]bool{
 		"MP-1217": false, "": false, "order 0912": false, "1234567": false,
-		"09121234567": true, "+98 912 123 4567": true, "۰۹۱۲۱۲۳۴۵۶۷/2": true, "SARA-7": true, "x:Sara@Example.com": true, "order of ahmadi": true,
+		"09121234567": true, "0912:123:4567": true, "+98 912 123 4567": true, "۰۹۱۲۱۲۳۴۵۶۷/2": true, "SARA-7": true, "x:Sara@Example.com": true, "order of ahmadi": true,
 	} {
 		if got := payments.Names(reference, sara); got != want {
 			t.Errorf("%q names her: %t", reference, got)
 		}
 	}
 	for text, c := range map[string]checkout.Customer{
-		"09": {Name: "Al", Mobile: "09"}, "al-7": {Name: "Al"}, "121234567": {Mobile: "09121234567"}, "12123456": {Mobile: "0912123456"},
+		"09": {Name: "Al", Mobile: "09"}, "al-7": {Name: "Al"}, "121234567": {Mobile: "09121234567"}, "12123456": {Mobile: "0912123456"}, "9124567": {Mobile: "09120004567"},
 	} {
 		if payments.Names(text, c) {
 			t.Errorf("%q names %+v", text, c)
@@ -144,6 +144,7 @@ func TestForget_Reference(t *testing.T) {
 	}
 	for text, c := range map[string]checkout.Customer{
 		"for kian77@example.com": {Name: "Sara", Email: "Kian77@Example.com"}, "9121234567": {Mobile: "+98 912 123 4567"}, "n. 0912-123": {Mobile: "0912123"},
+		"of kia": {Name: "Kia"}, "01234567": {Mobile: "01234567"}, // the shortest that name somebody
 	} {
 		if got := payments.Names(text, c); got != (text != "n. 0912-123") {
 			t.Errorf("%q names %+v: %t", text, c, got)
