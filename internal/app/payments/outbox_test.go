@@ -232,6 +232,82 @@ func TestOutbox_WhoIsTold(t *testing.T) {
 	})
 }
 
+// Of a step that makes several events each endpoint hears what it wants, due at once, whatever the others
+// want; what nobody wants to hear is not kept.
+func TestOutbox_OnlyWhatIsWanted(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		pay := func(ref string) (inv checkout.Invoice, paidAs string) {
+			t.Helper()
+			inv = w.invoice(1_500_000)
+			card, ins := w.start(inv, "gardeshpay"), w.start(inv, "ghesta")
+			asked := w.card.asked()
+			w.card.hold[ref] = make(chan struct{})
+			first := make(chan error)
+			go func() { first <- w.back(card, ref) }()
+			w.until(func() bool { return w.card.asked() > asked })
+			w.mustBack(ins, "9"+ref) // waits, and is unclaimed by the step that pays
+			close(w.card.hold[ref])
+			if err := <-first; err != nil {
+				t.Fatal(err)
+			}
+			w.work()
+			w.want(inv, checkout.InvoicePaid, ins, checkout.AttemptUnclaimed)
+			for _, e := range w.events(inv) {
+				if e.Type == checkout.EventInvoicePaid {
+					paidAs = db.EventID(inv.ID, e.Sequence)
+				}
+			}
+			return inv, paidAs
+		}
+		told := func(e *checkout.Endpoint, want string) {
+			t.Helper()
+			list := w.told(e)
+			if got := kinds(list); got != want {
+				t.Errorf("%s is told %q, want %q", e.ID, got, want)
+			}
+			for _, m := range list {
+				d := m.delivery
+				if !strings.HasPrefix(d.ID, "whd_") || len(d.ID) != len("whd_")+checkout.IDDigits || d.EndpointID != e.ID || d.Status != checkout.DeliveryPending || !d.NextAt.Equal(d.CreatedAt) {
+					t.Errorf("%s: %+v", e.ID, d)
+				}
+			}
+		}
+		kept := func(id string, want bool) {
+			t.Helper()
+			err := w.db.View(t.Context(), func(tx *db.Tx) error { _, err := tx.Message(id); return err })
+			if (err == nil) != want || !want && !errors.Is(err, checkout.NotFound) {
+				t.Errorf("%s is kept: %v", id, err)
+			}
+		}
+		loose := w.endpoint("whe_2", checkout.EventAttemptUnclaimed)
+		_, paidAs := pay("1111")
+		told(loose, "attempt.unclaimed=unclaimed")
+		kept(paidAs, false)
+		sold := w.endpoint("whe_1", checkout.EventInvoicePaid)
+		inv, paidAs := pay("2222")
+		told(loose, "attempt.unclaimed=unclaimed attempt.unclaimed=unclaimed")
+		told(sold, "invoice.paid=paid")
+		kept(paidAs, true)
+		kept(db.EventID(inv.ID, 1), false)
+	})
+}
+
+// An event about an attempt shows that attempt as it moved in this very step: of one that did not move,
+// or of another than did, no endpoint is told anything.
+func TestOutbox_OfWhatMoved(t *testing.T) {
+	e := checkout.Event{InvoiceID: "inv_1", AttemptID: "att_1", Sequence: 1, Type: checkout.EventAttemptUnclaimed}
+	for _, c := range []struct {
+		moved *checkout.Attempt
+		says  string
+	}{
+		{nil, "att_1, which did not move"}, {&checkout.Attempt{ID: "att_2"}, "att_1, which did not move"}, {&checkout.Attempt{ID: "att_1"}, ""},
+	} {
+		if err := payments.Notify(&e, c.moved); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v moved: %v", c.moved, err)
+		}
+	}
+}
+
 // Who has no endpoints pays nothing: not one statement about them once the merchant is known. With
 // endpoints each step costs two statements, however many there are.
 func TestOutbox_CostsNothingWithoutEndpoints(t *testing.T) {
