@@ -7,6 +7,7 @@ import (
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
+	"dargah/internal/app/seal"
 	"dargah/internal/db"
 )
 
@@ -25,6 +26,19 @@ func changes() map[string]clerical {
 			_, err := w.UpdateInvoice(w.Context(), w.scope, inv.ID, ch, clerk)
 			return err
 		}
+	}}
+	m["offer what no key opens"] = clerical{prepare: func(w *world) func() error {
+		stranger, err := seal.New(seal.NewKey())
+		if err != nil {
+			w.Fatal(err)
+		}
+		row := w.account(w.scope, "ghesta")
+		row.Sealed["token"] = stranger.Seal([]byte("t"), "gateway_accounts/"+row.ID+"/token")
+		if err := w.db.Update(w.Context(), func(tx *db.Tx) error { return tx.SaveGatewayAccount(row) }); err != nil {
+			w.Fatal(err)
+		}
+		inv := w.invoice(1_500_000)
+		return func() error { _, err := w.Page(w.Context(), inv.Token); return err }
 	}}
 	news := func(name string, read func(w *world, first string) error) {
 		m[name] = clerical{prepare: func(w *world) func() error {
