@@ -230,7 +230,7 @@ func TestLinks_WhatIsTold(t *testing.T) {
 			"amount=out_of_range": signed("amount=0"), "customer.mobile=bad_mobile": signed("mobile=12"), "error.link": signed("reference=  "), "amount is no number": signed("amount=1e3"),
 			"incomplete": {Merchant: "pottery", Query: nosig}, "cannot be decoded": {Merchant: "pottery", Query: "a=%zz"}, "sig is no signature": {Merchant: "pottery", Query: "sig=x"},
 			"unknown parameter": {Merchant: "pottery", Query: "x=1"}, "no such key or merchant": signed("key=lnk_other"), "not signed by a key of this merchant": {Merchant: "pottery", Query: signed().Query + "&name=x"},
-			"expires is no time": signed("expires=soon"), "expired": signed("expires=1"),
+			"too long": {Merchant: "pottery", Query: strings.Repeat("x", 8193)}, "repeated or not text": {Merchant: "pottery", Query: "lang=fa&lang=en"}, "expires is no time": signed("expires=soon"), "expired": signed("expires=1"),
 		} {
 			// The customer reads that the link is not valid, and the shop's people what is wrong with it in the log.
 			if _, err := w.LinkPage(t.Context(), in); keyOf(err) != "error.link" || wrongFields(err) != "" || !strings.Contains(err.Error(), why) {
