@@ -52,6 +52,8 @@ func TestJoinRedirect(t *testing.T) {
 		{"https://evil.tld/r", "", false, ""},
 		{"https://gardeshpay.com/r", "gardeshpay.ir,,gardeshpay.com", false, "https://gardeshpay.com/r/t"},
 		{"https://gardeshpay.ir/r", "ir", false, ""},
+		{"https://IPG.gardeshpay.ir:443/r", ownHosts, false, "https://IPG.gardeshpay.ir:443/r/t"},
+		{"https://[2001:db8::1]/r", "2001:db8::1", false, "https://[2001:db8::1]/r/t"},
 		{"https://PAY.example.ir:8443/simulator", "pay.example.ir:8443", false, "https://PAY.example.ir:8443/simulator/t"},
 		{"https://127.0.0.1:9090/r", "127.0.0.1", true, "https://127.0.0.1:9090/r/t"},
 		{"http://[::1]:9090/r", "[::1]", true, "http://[::1]:9090/r/t"},

@@ -81,9 +81,29 @@ func TestRedactor_Body(t *testing.T) {
 		{"short tokens", `{"token":0,"hash":9,"mobile":-1}`, `{"token":"[hidden]","hash":"[hidden]","mobile":"[hidden]"}`},
 		{"empty before a token", `{"a":"","token":"t1"}`, `{"a":"","token":"[hidden]"}`},
 		{"half-space stays", "می\u200cشود", "می\u200cشود"},
+		{"direction in JSON", "{\"m\":\"a\u202eb\"}", `{"m":"a\\u202eb"}`},
+		{"bytes in JSON", "{\"m\":\"a\xffb\"}", `{"m":"a\xffb"}`},
+		{"a page in JSON", `{"m":"<a href='x'>&s3cret</a>"}`, `{"m":"<a href='x'>&[hidden]</a>"}`},
 	} {
 		if got := r.Body([]byte(c.in)); got != c.want {
 			t.Errorf("%s: %q became %q, want %q", c.name, c.in, got, c.want)
+		}
+	}
+}
+
+// TestRedactor_Printable: what a terminal, a log or a page would act on is written out, each letter of it; what
+// stands beside it stays as it is.
+func TestRedactor_Printable(t *testing.T) {
+	r := gateways.NewRedactor(nil)
+	for in, want := range map[string]string{
+		"a\nb\tc\rd": "a b c d", "a\x00b\x1fc d!e\x7ff\u0080g\u0085h\u009fi\u00a0": `a\u0000b\u001fc d!e\u007ff\u0080g\u0085h\u009fi`,
+		"\x1bx": `\u001bx`, "x\x1b": `x\u001b`, "a\u061cb\u200eb\u200fb\u202ab\u2066b\u2069": `a\u061cb\u200eb\u200fb\u202ab\u2066b\u2069`,
+		"a\u2027b\u2028c\u2029d\u2030": "a\u2027b" + `\u2028c\u2029d` + "\u2030", "a\ufefeb\ufeffc\uff00d": "a\ufefeb" + `\ufeff` + "c\uff00d",
+		"a\U000dffffb\U000e0000c\U000e007fd\U000e0080e\U0010fffff": "a\U000dffffb" + `\ue0000c\ue007fd` + "\U000e0080e\U0010fffff",
+		"a\ufffdb\xffc\xc3": "a\ufffdb" + `\xffc\xc3`, "\\ \" <&>": "\\ \" <&>",
+	} {
+		if got := r.Text(in, 1000); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
 }

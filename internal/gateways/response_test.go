@@ -39,6 +39,35 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// Whether an answer is one, and whether a refusal is one, is judged by its status.
+func TestResponse_Statuses(t *testing.T) {
+	for status, want := range map[int]string{
+		0: "", 199: "", 200: "ok documented", 299: "ok documented", 300: "", 302: "", 399: "", 400: "documented", 401: "", 403: "", 404: "documented", 422: "documented", 429: "", 499: "documented", 500: "", 503: "",
+	} {
+		r, got := gateways.Response{Status: status}, ""
+		if r.OK() {
+			got = "ok "
+		}
+		if r.Documented() {
+			got += "documented"
+		}
+		if got != want {
+			t.Errorf("%d is %q, want %q", status, got, want)
+		}
+	}
+}
+
+// PayPing's number of an answer is kept in letters that can be read aloud, and no more of them than that.
+func TestResponse_RequestID(t *testing.T) {
+	for given, want := range map[string]string{"": "", "0HN7-x!~": "0HN7-x!~", " a b\tc\x7fd\x80é": "abcd"} {
+		r := gateways.Response{Header: http.Header{}}
+		r.Header.Set("X-PayPingRequest-ID", given)
+		if got := r.RequestID(); got != want {
+			t.Errorf("%q is kept as %q, want %q", given, got, want)
+		}
+	}
+}
+
 // TestEvidence_BrokenOff: an answer that broke off is not known, whatever its status; one that is too
 // long was heard, and is judged by its status. Both say what happened, without secrets and in bounds.
 func TestEvidence_BrokenOff(t *testing.T) {
