@@ -354,7 +354,8 @@ func TestLease_OfAnotherLeavesNothing(t *testing.T) {
 	})
 }
 
-// TestLease_IsThereFromTheStart: a call that was just begun is its process's own: nobody else takes it up.
+// TestLease_IsThereFromTheStart: a call that was just begun is its process's own: nobody else takes it up
+// before its lease is over, and no lease is longer than another.
 func TestLease_IsThereFromTheStart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a := w.start(w.invoice(1_500_000), "ghesta")
@@ -363,6 +364,9 @@ func TestLease_IsThereFromTheStart(t *testing.T) {
 		var done sync.WaitGroup
 		done.Go(func() { w.mustBack(a, "8001") })
 		w.until(func() bool { return w.ins.asked() == 1 })
+		if job := w.job(a, "8001"); job == nil || !job.LeaseUntil.Equal(w.clock.now().Add(payments.Lease)) {
+			t.Errorf("it is leased as %+v", job)
+		}
 		for range 2 {
 			w.run(w.engine(), w.claimDue())
 			if n := w.ins.asked(); n != 1 {
