@@ -343,10 +343,10 @@ func TestF25_DiskFullAfterSuccess(t *testing.T) {
 
 // TestF26_SyncFails: after a failed fsync nobody knows what is on the disk, and asking again may lie.
 // Nothing counts as committed, the server takes no more payments and ends; the next life reads what
-// is really there.
+// is really there. So it is where only one fails, and the next would not.
 func TestF26_SyncFails(t *testing.T) {
 	t.Parallel()
-	for _, gateway := range []string{"gardeshpay", "ghesta"} {
+	for gateway, times := range map[string]string{"gardeshpay": "", "ghesta": ":when=1"} {
 		t.Run(gateway, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, sqlite(t))
@@ -357,7 +357,7 @@ func TestF26_SyncFails(t *testing.T) {
 			h.bank.next(verify, g.after())
 			go func() { _, _ = h.take(back) }()
 			g.wait(t)
-			stop := h.tamper("fsync,fdatasync:error=EIO")
+			stop := h.tamper("fsync,fdatasync:error=EIO" + times)
 			g.open()
 			err := h.end()
 			stop()
