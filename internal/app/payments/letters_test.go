@@ -116,6 +116,19 @@ func TestLetters_Paid(t *testing.T) {
 	})
 }
 
+// Where only one of the two has an address, that one is written to.
+func TestLetters_ToOneOfTheTwo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		inv := w.invoice(1_500_000, mailed)
+		w.mustBack(w.start(inv, "ghesta"), "5551")
+		w.wantLetters(inv, "receipt:sara@example.com:queued")
+		w.shopHasMail()
+		inv = w.invoice(1_500_000)
+		w.mustBack(w.start(inv, "ghesta"), "5552")
+		w.wantLetters(inv, "paid:shop@example.com:queued")
+	})
+}
+
 // What is not known is told as not known, and what a person decides is told as decided.
 func TestLetters_ReviewAndResolve(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

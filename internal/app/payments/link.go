@@ -149,7 +149,7 @@ func (e *Engine) openLink(tx *db.Tx, in LinkInput) (*link, error) {
 	}
 	if text, given := l.params["expires"]; given {
 		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || seconds < 1 || seconds > 1<<40 {
+		if err != nil || seconds > 1<<40 {
 			return nil, brokenLink("expires is no time")
 		}
 		l.expires = time.Unix(seconds, 0).UTC()

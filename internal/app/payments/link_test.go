@@ -181,7 +181,7 @@ func TestLinks_Broken(t *testing.T) {
 			"another merchant": {Merchant: "carpets", Query: good.Query}, "another merchant's, signed with this key": foreign, "no merchant": {Merchant: "nobody", Query: good.Query},
 			"unknown key": signed("key=lnk_other"), "revoked key": signed("key=lnk_gone"), "no key": signed("key=-"), "no amount": signed("amount=-"), "no reference": signed("reference=-"),
 			"blank reference": signed("reference=  "), "amount 0": signed("amount=0"), "amount +1": signed("amount=+1"), "amount 01": signed("amount=01"), "amount 1e3": signed("amount=1e3"), "Persian amount": signed("amount=۱۰۰۰"),
-			"too much": signed("amount=10000000000000"), "past": signed("expires=" + strconv.FormatInt(w.clock.now().Unix(), 10)), "expires soon": signed("expires=soon"), "expires 0": signed("expires=0"), "expires before all time": signed("expires=-9223372036854775808"),
+			"too much": signed("amount=10000000000000"), "past": signed("expires=" + strconv.FormatInt(w.clock.now().Unix(), 10)), "expires soon": signed("expires=soon"), "expires 0": signed("expires=0"), "expires before all time": signed("expires=-9223372036854775808"), "expires long before": signed("expires=-1"),
 			"expires beyond": signed("expires=1099511627777"), "expires far beyond": signed("expires=99999999999999999999"), "locale": signed("locale=de"), "mobile": signed("mobile=12"), "email": signed("email=x"), "return_url": signed("return_url=javascript:x"), "card number": signed("description=4111111111111111"),
 		} {
 			if p, err := w.LinkPage(t.Context(), in); checkout.KindOf(err) != checkout.Forbidden || p.Invoice.ID != "" {

@@ -324,7 +324,7 @@ func TestPage_SaysHowOftenTheGatewayWasAsked(t *testing.T) {
 		if err != nil || len(p.Methods) != 0 || p.Merchant.Name != "Pottery" || p.Invoice.ID != inv.ID || len(p.Attempts) != 2 {
 			t.Errorf("page %+v, %v", p, err)
 		}
-		if _, err := w.Page(t.Context(), "nope"); !errors.Is(err, checkout.NotFound) {
+		if _, err := w.Page(t.Context(), "nope"); !errors.Is(err, checkout.NotFound) || keyOf(err) != "error.not_found" {
 			t.Errorf("unknown link: %v", err)
 		}
 	})
