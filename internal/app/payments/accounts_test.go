@@ -238,7 +238,8 @@ func TestSetAccount_WhatTheLogSays(t *testing.T) {
 			{live, "ghesta", map[string]string{"token": "two", "min_amount": "2000000"}, []checkout.Change{{Field: "min_amount", Before: "1000000", After: "2000000"}}},
 			{live, "ghesta", map[string]string{"verify_window": "10m"}, nil},
 			{live, "ghesta", nil, nil},
-			{live, "gardeshpay", map[string]string{"provider_token": "three", "enabled": "false"}, []checkout.Change{{Field: "provider_token", After: hidden}, {Field: "enabled", Before: "true", After: "false"}}},
+			{live, "gardeshpay", map[string]string{"enabled": "false"}, []checkout.Change{{Field: "enabled", Before: "true", After: "false"}}},
+			{live, "gardeshpay", map[string]string{"provider_token": "three", "enabled": "true"}, []checkout.Change{{Field: "provider_token", After: hidden}, {Field: "enabled", Before: "false", After: "true"}}},
 			{test, "ghesta", map[string]string{"amount_unit": "toman"}, []checkout.Change{{Field: "amount_unit", Before: "rial", After: "toman"}}},
 		} {
 			before, told := w.deeds(checkout.AreaGateway), alarms()
