@@ -15,6 +15,45 @@ import (
 	"dargah/internal/db/dbtest"
 )
 
+// served is a server's store, and what another process does with its file.
+func served(t *testing.T) (d *db.DB, other func(query string) error) {
+	t.Helper()
+	addr := dbtest.SQLiteURL(t)
+	d = dbtest.Open(t, db.Options{URL: addr, Serve: true})
+	plain, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(addr, "sqlite:")+"?_pragma=busy_timeout(0)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plain.Close() })
+	conn, err := plain.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return d, func(query string) error { _, err := conn.ExecContext(context.Background(), query); return err }
+}
+
+// TestGroupCommit_CannotBegin: who cannot get his turn before another process is told so, and is not run
+// without a transaction. The next one has his turn.
+func TestGroupCommit_CannotBegin(t *testing.T) {
+	d, other := served(t)
+	update(t, d, func(tx *db.Tx) error { return tx.Exec(`PRAGMA busy_timeout = 0`) }) // it waits five seconds otherwise
+	if err := other("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	late := putter("late")
+	if err := d.Update(context.Background(), late.call); err == nil || !strings.Contains(err.Error(), "begin") || late.runs.Load() != 0 {
+		t.Errorf("run %d times: %v", late.runs.Load(), err)
+	}
+	if err := other("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	update(t, d, good("next"))
+	if names := stored(t, d); names != "next" {
+		t.Errorf("stored: %s", names)
+	}
+}
+
 // TestGroupCommit_LeavesWhileAnotherProcessWrites: a batch that is run again waits for another process that
 // came in between. Who leaves meanwhile is not run at all, and who stays is served. When the other comes in
 // nobody can say, so it is tried until it does.
@@ -22,21 +61,9 @@ func TestGroupCommit_LeavesWhileAnotherProcessWrites(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("one processor: nobody comes in between there")
 	}
-	addr := dbtest.SQLiteURL(t)
-	d := dbtest.Open(t, db.Options{URL: addr, Serve: true})
-	plain, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(addr, "sqlite:")+"?_pragma=busy_timeout(0)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = plain.Close() })
-	other, err := plain.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
-	do := func(query string) error { _, err := other.ExecContext(context.Background(), query); return err }
+	d, other := served(t)
 	for i := range 2000 {
-		if cameBetween(t, d, do, i) {
+		if cameBetween(t, d, other, i) {
 			return
 		}
 	}
