@@ -276,6 +276,9 @@ func TestGroupCommit_GoneBeforeHisTurn(t *testing.T) {
 			if err := <-other; errors.Is(err, errBoom) != fails {
 				t.Error(err)
 			}
+			if served := d.Stats().Updates; served != map[bool]int64{false: 2, true: 1}[fails] { // the holder, and the other
+				t.Errorf("%d were served", served)
+			}
 			if leaver.runs.Load() != 0 || count(t, d, `SELECT COUNT(*) FROM settings WHERE name = 'gone'`) != 0 {
 				t.Error("who had gone was run")
 			}

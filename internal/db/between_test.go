@@ -15,11 +15,11 @@ import (
 	"dargah/internal/db/dbtest"
 )
 
-// served is a server's store, and what another process does with its file.
-func served(t *testing.T) (d *db.DB, other func(query string) error) {
+// served is the store of a server, or of a command, and what another process does with its file.
+func served(t *testing.T, serve bool) (d *db.DB, other func(query string) error) {
 	t.Helper()
 	addr := dbtest.SQLiteURL(t)
-	d = dbtest.Open(t, db.Options{URL: addr, Serve: true})
+	d = dbtest.Open(t, db.Options{URL: addr, Serve: serve})
 	plain, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(addr, "sqlite:")+"?_pragma=busy_timeout(0)")
 	if err != nil {
 		t.Fatal(err)
@@ -36,8 +36,20 @@ func served(t *testing.T) (d *db.DB, other func(query string) error) {
 // TestGroupCommit_CannotBegin: who cannot get his turn before another process is told so, and is not run
 // without a transaction. The next one has his turn.
 func TestGroupCommit_CannotBegin(t *testing.T) {
-	d, other := served(t)
-	update(t, d, func(tx *db.Tx) error { return tx.Exec(`PRAGMA busy_timeout = 0`) }) // it waits five seconds otherwise
+	t.Run("a server", func(t *testing.T) { cannotBegin(t, true) })
+	t.Run("a command", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("it waits ten seconds")
+		}
+		t.Parallel()
+		cannotBegin(t, false)
+	})
+}
+
+func cannotBegin(t *testing.T, serve bool) {
+	t.Helper()
+	d, other := served(t, serve)
+	update(t, d, func(tx *db.Tx) error { return tx.Exec(`PRAGMA busy_timeout = 0`) }) // a server waits five seconds otherwise
 	if err := other("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +73,7 @@ func TestGroupCommit_LeavesWhileAnotherProcessWrites(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		t.Skip("one processor: nobody comes in between there")
 	}
-	d, other := served(t)
+	d, other := served(t, true)
 	for i := range 2000 {
 		if cameBetween(t, d, other, i) {
 			return

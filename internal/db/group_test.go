@@ -184,6 +184,25 @@ func TestGroupCommit_OneErrorRollsBackOnlyItself(t *testing.T) {
 	}
 }
 
+// Who was served is counted, and a commit where somebody was: neither who failed nor a batch of such.
+func TestGroupCommit_CountsWhoWasServed(t *testing.T) {
+	d := openSQLite(t)
+	for _, c := range []struct {
+		calls            []func(*db.Tx) error
+		updates, commits int64 // beside the holder's
+	}{
+		{[]func(*db.Tx) error{good("a"), failing("b"), good("c")}, 2, 1},
+		{[]func(*db.Tx) error{failing("d"), failing("e")}, 0, 0},
+	} {
+		before := d.Stats()
+		batch(t, d, c.calls...)
+		after := d.Stats()
+		if updates, commits := after.Updates-before.Updates-1, after.Commits-before.Commits-1; updates != c.updates || commits != c.commits {
+			t.Errorf("%d of %d were served by %d commits, want %d by %d", updates, len(c.calls), commits, c.updates, c.commits)
+		}
+	}
+}
+
 // An error that ends the whole transaction is the error of the one who met it; what the others did
 // before and after it is done again and stands.
 func TestGroupCommit_FullDiskRunsTheOthersAgain(t *testing.T) {
