@@ -82,7 +82,7 @@ func (e *Engine) PayPage(ctx context.Context, merchant, page string, amount mone
 // anyAmount judges a method of a page where nothing was typed yet by the least that it takes of what can be.
 func (e *Engine) anyAmount(tx *db.Tx, p *checkout.PayPage, draft *checkout.Invoice, m *Method) error {
 	draft.Amount = (max(p.Min, m.Limit) + 9) / 10 * 10 // whole toman
-	if draft.Amount > p.Max {
+	if m.Why == "off" || draft.Amount > p.Max {        // one whose account does not open stays off
 		return nil
 	}
 	acc, err := e.accountOf(tx, draft, m.Gateway)

@@ -9,6 +9,7 @@ import (
 	"dargah/internal/app/checkout"
 	"dargah/internal/app/money"
 	"dargah/internal/app/payments"
+	"dargah/internal/app/seal"
 )
 
 // Before anything is typed a way to pay is open when it takes any amount of the page's; of what was typed,
@@ -60,6 +61,22 @@ func TestPayPage_WhereAGatewayRests(t *testing.T) {
 		w.page(func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 100_000, 5_000_000 })
 		o, err := w.PayPage(t.Context(), "pottery", "seat", 0)
 		if err != nil || !o.Methods[0].Available || o.Methods[1].Available || o.Methods[1].Why != "trouble" || o.Methods[1].Since.IsZero() {
+			t.Errorf("%+v, %v", o.Methods, err)
+		}
+	})
+}
+
+// An account that no key opens shuts its own way to pay, and not the page.
+func TestPayPage_WhereAnAccountDoesNotOpen(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.page(func(in *payments.PageWords) { in.Amount, in.Min, in.Max = 0, 100_000, 5_000_000 })
+		box, err := seal.New(seal.NewKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := w.rewired(func(o *payments.Options) { o.Box = box })
+		o, err := e.PayPage(t.Context(), "pottery", "seat", 0)
+		if err != nil || len(o.Methods) != 2 || !o.Methods[0].Available || o.Methods[1].Available || o.Methods[1].Why != "off" {
 			t.Errorf("%+v, %v", o.Methods, err)
 		}
 	})
